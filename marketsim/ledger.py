@@ -1,0 +1,141 @@
+"""What happened: append-only tables of whole numbers, from which every figure is computed.
+
+The engine writes, nothing else does; nobody downstream knows the engine. A table is one flat typed array, a row after a
+row, so that writing one costs one call; columns come out as numpy views.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ACCOUNTS = (
+    "cash",
+    "prepaid",
+    "servers",
+    "payable",
+    "equity",
+    "expense:usage",
+    "expense:contract",
+    "expense:depreciation",
+    "expense:capital",
+    "expense:power",
+    "expense:space",
+    "expense:staff",
+    "expense:maintenance",
+    "expense:network",
+    "expense:storage",
+    "expense:tokens",
+    "expense:lever",
+    "expense:backlog",
+    "expense:end-valuation",
+    "expense:tax",
+    "expense:interest",
+    "expense:fee",
+    "income:revenue",
+    "income:credits",
+    "debt",
+)
+ACCOUNT = {name: index for index, name in enumerate(ACCOUNTS)}
+
+CAUSES = (
+    "finished",
+    "reclaimed",  # keepable fell
+    "failed",  # outage of an instance, or of the busy clock
+    "stopped",  # by the policy
+    "moved",  # by the policy, to another offer
+    "preempted",  # by a job that the queue rule puts first
+    "contract-ended",
+    "left",  # patience ended in the queue
+    "refused",  # bounded queue
+    "cancelled",  # by the policy
+    "unfinished",  # at the end of the drain
+)
+CAUSE = {name: index for index, name in enumerate(CAUSES)}
+
+REFERENCES = ("lease", "commitment", "offer", "service", "job", "none")
+REFERENCE = {name: index for index, name in enumerate(REFERENCES)}
+
+TABLES: dict[str, tuple[str, ...]] = {
+    # job j begins attempt a on an instance (the first of a gang); work begins at ready_s
+    "started": ("t_s", "job", "attempt", "offer", "instance", "milli", "ready_s"),
+    # the other instances of a gang's attempt
+    "gangs": ("job", "attempt", "instance"),
+    # an attempt ends (attempt 0 never began): work kept and lost in milli-GPU-seconds; wall seconds of the held span
+    "stopped": ("t_s", "job", "attempt", "cause", "kept", "lost", "overhead_s", "checkpoint_s"),
+    # an instance is held from launch to release; commitment is -1 for metered ones
+    "launched": ("t_s", "instance", "offer", "seat", "up_s", "commitment"),
+    "released": ("t_s", "instance", "cause"),
+    # a seat is down between two times
+    "outages": ("t_s", "offer", "seat", "until_s"),
+    # a service holds so many replicas (or milli-requests a second, of a token offer) at an offer from then on
+    "scaled": ("t_s", "service", "offer", "replicas", "milli_requests_per_s"),
+    # thousandths of requests of a service over a span: wanted and served
+    "served": ("from_s", "to_s", "service", "wanted_milli", "served_milli"),
+    "signed": ("t_s", "commitment", "offer", "instances", "delivered_s", "ends_s"),
+    "adopted": ("t_s", "lever", "target", "ready_s", "outcome"),
+    "decided": ("t_s", "job", "offer", "reason"),
+    # money: one row a posting; reference and its number say what for, job and service whom for (-1: nobody)
+    "posted": ("t_s", "debit", "credit", "billed", "effective", "offer", "reference", "number", "job", "service"),
+}
+
+
+class Table:
+    """Rows of whole numbers. `write(row)` appends one; `column(name)` is a read-only view, shape (rows,)."""
+
+    __slots__ = ("cells", "columns", "name", "width", "write")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.columns = TABLES[name]
+        self.width = len(self.columns)
+        self.cells = array("q")
+        self.write = self.cells.extend
+
+    def __len__(self) -> int:
+        return len(self.cells) // self.width
+
+    def rows(self) -> NDArray[np.int64]:
+        """All rows, shape (rows, columns)."""
+        return np.array(self.cells, np.int64).reshape(-1, self.width)
+
+    def column(self, name: str) -> NDArray[np.int64]:
+        """One column, shape (rows,)."""
+        return self.rows()[:, self.columns.index(name)]
+
+    def frame(self) -> pd.DataFrame:
+        """The table as a pandas frame, one column a name."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows(), columns=list(self.columns))
+
+    def __getstate__(self) -> tuple[str, bytes]:
+        return self.name, self.cells.tobytes()
+
+    def __setstate__(self, state: tuple[str, bytes]) -> None:
+        self.__init__(state[0])  # type: ignore[misc]
+        self.cells.frombytes(state[1])
+
+
+@dataclass
+class Ledger:
+    """All tables of one run, its end, and what the tables' numbers stand for."""
+
+    policy: str = ""
+    horizon_s: int = 0
+    end_s: int = 0
+    insolvent_s: int | None = None
+    tables: dict[str, Table] = field(default_factory=lambda: {name: Table(name) for name in TABLES})
+
+    def __getattr__(self, name: str) -> Table:
+        tables = self.__dict__.get("tables")
+        if tables is not None and name in tables:
+            return tables[name]
+        raise AttributeError(name)

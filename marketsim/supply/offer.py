@@ -1,0 +1,159 @@
+"""A provider's way to get a shape in a zone, as facts and answers about a moment; it has no clock and starts nothing.
+
+Every kind of offer is built into the same frozen `Offer`: two step functions for how many instances may be started and
+kept, a price path, and, where the offer is taken by commitment, the terms. What is bought or signed adds to both step
+functions; what is left of an offer without commitments is the market.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from marketsim import streams
+from marketsim.demand.job import Need
+from marketsim.path import Path
+from marketsim.supply.shape import Shape
+
+CALENDAR, BUSY = "calendar", "busy"
+
+
+class Charge(NamedTuple):
+    """One posting: `billed` micro-dollars when paid, `effective` micro-dollars when used; either may be 0.
+
+    debit and credit name accounts of `marketsim.ledger.ACCOUNTS`. Where both amounts are given they are equal.
+    """
+
+    t_s: int
+    debit: str
+    credit: str
+    billed: int
+    effective: int
+
+
+class Commitment(Protocol):
+    """Terms of what is signed or bought: when it comes, when it goes, and what it costs whether used or not.
+
+    All times in seconds since the start, all money in whole micro-dollars.
+    """
+
+    block_instances: int
+
+    def delivered_s(self, at_s: int, order: int) -> int:
+        """When the instances of the offer's order number `order` (0, 1, ...), placed at `at_s`, can be used."""
+        ...
+
+    def ends_s(self, delivered_s: int, term_s: int | None) -> int | None:
+        """When they go back; None where they stay."""
+        ...
+
+    def at_signing(self, instances: int, at_s: int, term_s: int | None) -> Sequence[Charge]:
+        """What is paid when the order is placed."""
+        ...
+
+    def over(self, instances: int, at_s: int, delivered_s: int, from_s: int, to_s: int) -> Sequence[Charge]:
+        """What the order costs over a span of at most a month within its life."""
+        ...
+
+    def at_close(self, instances: int, at_s: int, delivered_s: int, close_s: int) -> Sequence[Charge]:
+        """The valuation of what is left at the end of the run: obligation less resale, book value less resale."""
+        ...
+
+
+class Standing(Protocol):
+    """What an offer costs by being there: power, space, staff, maintenance."""
+
+    def over(self, from_s: int, to_s: int, instance_s: int, busy_milli_s: int) -> Sequence[Charge]:
+        """Charges of a span of at most a month, from installed instance-seconds and busy milli-GPU-seconds."""
+        ...
+
+
+@dataclass(frozen=True)
+class OutageLaw:
+    """When an instance fails and how long it stays down.
+
+    clock `calendar`: each seat has a life of its own, whoever holds it; `busy`: a running attempt fails after so much
+    work time. mean_up_s and mean_repair_s are means of exponentials; crews limits how many are repaired at once, None
+    for no limit. The dice belong to the offer.
+    """
+
+    mean_up_s: float
+    mean_repair_s: float = 0.0
+    clock: str = CALENDAR
+    crews: int | None = None
+    dice: streams.Dice = field(default_factory=lambda: streams.Dice(0))
+
+    def up_s(self, seat: int, turn: int) -> int:
+        """Whole seconds (at least 1) that seat stays up before its failure number `turn`."""
+        return max(1, round(float(streams.exponential(self.dice.keyed("outage/up", seat, turn), self.mean_up_s))))
+
+    def repair_s(self, seat: int, turn: int) -> int:
+        """Whole seconds (at least 1) that the repair after failure number `turn` takes."""
+        return max(1, round(float(streams.exponential(self.dice.keyed("outage/repair", seat, turn), self.mean_repair_s))))
+
+    def busy_s(self, job: int, attempt: int) -> int:
+        """Whole seconds (at least 1) of work time before the given attempt of a job fails, on the busy clock."""
+        return max(1, round(float(streams.exponential(self.dice.keyed("outage/busy", job, attempt), self.mean_up_s))))
+
+
+@dataclass(frozen=True, eq=False)
+class Offer:
+    """One way to get one shape.
+
+    launchable, keepable: instances that may be held by starting, and by keeping, without what is committed.
+    price: USD per instance-hour of what is metered, None where nothing is. quota: instances allowed at first, None for
+    no quota; quota_step and quota_grant_s: how much a granted request adds, and after how long.
+    quantum_s, minimum_s: a lease is billed in whole quanta and for at least the minimum. notice_s: warning before
+    instances are taken back. turnaround_s: after a job ends, how long its share stays unusable.
+    speed_ppm: millionths of the reference GPU's speed for (workload family, reference GPU); a pair that is missing
+    cannot run. tokens: USD per input and output token for offers that sell those. uplink_mbit_s: the way data comes in.
+    """
+
+    id: str
+    kind: str
+    shape: Shape
+    provider: str = "own"
+    zone: str = ""
+    residency: str | None = None
+    launchable: Path = field(default_factory=lambda: Path.constant(0))
+    keepable: Path = field(default_factory=lambda: Path.constant(0))
+    price: Path | None = None
+    quota: int | None = None
+    quota_step: int = 0
+    quota_grant_s: int = 0
+    boot_s: int = 0
+    turnaround_s: int = 0
+    quantum_s: int = 1
+    minimum_s: int = 0
+    notice_s: int = 0
+    outage: OutageLaw | None = None
+    commitment: Commitment | None = None
+    standing: Standing | None = None
+    speed_ppm: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    usd_per_input_token: float | None = None
+    usd_per_output_token: float | None = None
+    uplink_mbit_s: float | None = None
+    usd_per_gb_in: float = 0.0
+    usd_per_gb_out: float = 0.0
+    data_here: tuple[str, ...] = ()
+    serves: tuple[str, ...] | None = None
+
+    def speed_for(self, need: Need) -> int:
+        """Millionths of the reference GPU's speed at which a GPU here does the work of a need; 0 where it cannot."""
+        if need.reference_gpu == self.shape.gpu:
+            return 1_000_000
+        return self.speed_ppm.get((need.family, need.reference_gpu), 0)
+
+    def refuses(self, need: Need) -> str | None:
+        """Why a need cannot run here, None where it can: residency first, then shape, then speed."""
+        if need.residency is not None and self.residency is not None and self.residency not in need.residency:
+            return f"must stay in {' or '.join(need.residency)}, the offer is in {self.residency}"
+        if need.residency is not None and self.residency is None:
+            return f"must stay in {' or '.join(need.residency)}, the offer states no residency"
+        if self.serves is not None and need.workload not in self.serves:
+            return f"serves only {', '.join(self.serves)}"
+        refused = self.shape.refuses(need)
+        if refused is None and not self.speed_for(need):
+            return f"no speed of {self.shape.gpu} relative to {need.reference_gpu} is known for {need.family}"
+        return refused
