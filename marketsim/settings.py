@@ -18,7 +18,12 @@ class Settings(BaseModel):
     """Frozen, strict, and closed: an unknown key is an error, never silently a default."""
 
     model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True, ser_json_inf_nan="null"
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+        ser_json_inf_nan="null",
     )
 
 

@@ -133,7 +133,9 @@ def merge(tables: list[JobTable]) -> JobTable:
         return JobTable.empty()
     needs: list[Need] = []
     tenants: list[str] = []
-    columns: dict[str, list[Ints]] = {name: [] for name in ("need", "arrival_s", "work", "estimate", "deadline_s", "tenant")}
+    columns: dict[str, list[Ints]] = {
+        name: [] for name in ("need", "arrival_s", "work", "estimate", "deadline_s", "tenant")
+    }
     links: list[tuple[int, int]] = []  # (job, predecessor) by position before sorting
     names: list[str] = []
     base = 0

@@ -90,7 +90,9 @@ class OutageLaw:
 
     def repair_s(self, seat: int, turn: int) -> int:
         """Whole seconds (at least 1) that the repair after failure number `turn` takes."""
-        return max(1, round(float(streams.exponential(self.dice.keyed("outage/repair", seat, turn), self.mean_repair_s))))
+        return max(
+            1, round(float(streams.exponential(self.dice.keyed("outage/repair", seat, turn), self.mean_repair_s)))
+        )
 
     def busy_s(self, job: int, attempt: int) -> int:
         """Whole seconds (at least 1) of work time before the given attempt of a job fails, on the busy clock."""

@@ -1,0 +1,353 @@
+"""How an allocation policy looks at the world and what it may say; the engine does the rest.
+
+A policy is three separable rules: **queueing** (who is next, and what happens behind one that does not fit),
+**placement** (where, when, when to move), **procurement** (what to sign, buy, ask quota for, adopt). A rule's settings
+are frozen; `bind(setup)` makes the working rule of one run, which may keep state. Or a policy is one object of the
+user's own with `decide(view) -> Sequence[Action]`.
+
+Nothing here lets a policy see the future or the truth: prices and capacities are asked of the `View` as of now, and a
+`JobView` has an estimate, never the true work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+from marketsim.demand.job import Need, Service
+from marketsim.supply.shape import Shape
+
+# ---------------------------------------------------------------------------------------------- what may be said
+
+
+class Start(NamedTuple):
+    """Start a waiting job at an offer, now. `reason` is kept in the ledger for `explain`."""
+
+    job: int
+    offer: str
+    reason: Any = None
+
+
+class Move(NamedTuple):
+    """Stop a running job where it is and start it at another offer, at this same instant."""
+
+    job: int
+    offer: str
+    reason: Any = None
+
+
+class Stop(NamedTuple):
+    """Stop a running job and put it back into the queue, with the checkpoint it can still write."""
+
+    job: int
+    reason: Any = None
+
+
+class Cancel(NamedTuple):
+    """Give a job up for good."""
+
+    job: int
+    reason: Any = None
+
+
+class Hold(NamedTuple):
+    """Keep these idle instances until a time (at the latest) instead of releasing them."""
+
+    instances: Sequence[int]
+    until_s: int
+
+
+class Release(NamedTuple):
+    """Give back these idle metered instances now."""
+
+    instances: Sequence[int]
+
+
+class RequestQuota(NamedTuple):
+    """Ask the provider for more instances; granted in steps after the offer's delay."""
+
+    offer: str
+    instances: int
+
+
+class Scale(NamedTuple):
+    """Set how many replicas of a service run at an offer, or how many requests a second a token offer takes."""
+
+    service: int
+    offer: str
+    replicas: int = 0
+    requests_per_s: float = 0.0
+
+
+class Sign(NamedTuple):
+    """Sign a contract for instances of a rental offer; `renew` signs again at each end."""
+
+    offer: str
+    instances: int
+    term_s: int | None = None
+    renew: bool = False
+
+
+class Buy(NamedTuple):
+    """Buy servers or devices of a datacenter or edge offer."""
+
+    offer: str
+    instances: int
+
+
+class Adopt(NamedTuple):
+    """Start the one-off work of a lever; the target changes when it has succeeded."""
+
+    lever: str
+    target: str
+
+
+class WakeAt(NamedTuple):
+    """Ask again at a time. From `place` it is about that job alone: those behind it are still asked (`skipping`)."""
+
+    t_s: int
+
+
+class Wait(NamedTuple):
+    """From `place`: this job chooses to wait although something may fit; ask it again at the next news."""
+
+
+WAIT = Wait()
+
+Action = Start | Move | Stop | Cancel | Hold | Release | RequestQuota | Scale | Sign | Buy | Adopt | WakeAt
+Placed = Start | WakeAt | Wait | None  # None: nothing that fits this need can be started now
+Why = Literal["news", "budget_ended"]
+
+
+# ---------------------------------------------------------------------------------------------- what may be seen
+
+
+class JobView(Protocol):
+    """A job as a policy sees it; times in seconds, work in milli-GPU-seconds on the reference GPU."""
+
+    id: int
+    need: Need
+    need_index: int
+    arrival_s: int  # when it could first be placed
+    deadline_s: int
+    estimate: int  # of all its work, raised when the job has run past it
+    attempt: int  # attempts so far
+    offer: str | None  # where it runs now
+    started_s: int  # of the running attempt
+    budget_ended: bool
+    tenant: int
+
+    def progress_at(self, t_s: int) -> int:
+        """Work done and not lost, by an instant, if nothing happens before."""
+        ...
+
+    def overhead_left_s(self, t_s: int) -> int:
+        """Seconds of boot, transfer and restart the running attempt still has before it, 0 when none."""
+        ...
+
+
+@dataclass(frozen=True)
+class OfferFacts:
+    """What anybody may know of an offer beforehand: everything but its price and capacity in the future."""
+
+    id: str
+    index: int
+    kind: str
+    provider: str
+    zone: str
+    residency: str | None
+    shape: Shape
+    boot_s: int
+    turnaround_s: int
+    quantum_s: int
+    notice_s: int
+    metered: bool
+    committable: bool
+    sells_tokens: bool
+    block_instances: int
+    usd_per_gb_out: float
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The facts of a run that do not change, handed to `bind`.
+
+    speed_ppm[need][offer] is 0 where the need cannot run; overhead_s[need][offer] is boot plus data transfer.
+    replica_requests_per_s[service][offer] is 0 where a replica cannot serve.
+    """
+
+    horizon_s: int
+    offers: tuple[OfferFacts, ...]
+    needs: tuple[Need, ...]
+    services: tuple[Service, ...]
+    speed_ppm: Sequence[Sequence[int]]
+    transfer_s: Sequence[Sequence[int]]
+    replica_requests_per_s: Sequence[Sequence[float]]
+    decide_every_s: int = 1
+    offer_index: Mapping[str, int] = field(default_factory=dict)
+    future: Any = None  # the World, for rules named clairvoyant_* or perfect_* alone
+
+
+class View(Protocol):
+    """The live, read-only face of the engine. Offers are named by id; counts are instances, prices USD an hour."""
+
+    now_s: int
+
+    def waiting(self) -> Sequence[JobView]:
+        """Jobs that wait, in queue order."""
+        ...
+
+    def running(self) -> Sequence[JobView]:
+        """Jobs that hold instances, in order of start."""
+        ...
+
+    def job(self, job: int) -> JobView:
+        """A job that waits or runs; KeyError for one that has not come or has gone."""
+        ...
+
+    def can_start(self, job: JobView, offer: str) -> bool:
+        """Whether `Start(job, offer)` would be carried out at this instant."""
+        ...
+
+    def can_start_committed(self, job: JobView, offer: str) -> bool:
+        """The same on what is committed or already held there: no new metered lease."""
+        ...
+
+    def price(self, offer: str) -> float:
+        """USD per instance-hour of the metered market now; KeyError where nothing is metered."""
+        ...
+
+    def launchable(self, offer: str) -> int:
+        """Instances that could be started now beyond those held."""
+        ...
+
+    def held(self, offer: str) -> int:
+        """Instances held now, idle or busy, booting included."""
+        ...
+
+    def committed(self, offer: str) -> int:
+        """Instances signed for or bought, and delivered."""
+        ...
+
+    def ordered(self, offer: str) -> int:
+        """Instances signed for or bought, and not yet delivered."""
+        ...
+
+    def free_milli(self, offer: str) -> int:
+        """Thousandths of a GPU unused on instances that are up."""
+        ...
+
+    def run_s(self, job: JobView, offer: str) -> int:
+        """Seconds from a start here now to the end, by the estimate, with boot, transfer and restart."""
+        ...
+
+    def replicas(self, service: int) -> Mapping[str, int]:
+        """Replicas of a service by offer, booting included."""
+        ...
+
+    def room_for(self, service: int, offer: str) -> int:
+        """How many more replicas of a service could be started at an offer now."""
+        ...
+
+    def requests_per_s(self, service: int) -> float:
+        """The need of a service now."""
+        ...
+
+    def cash_micro(self) -> int | None:
+        """Cash in micro-dollars, None where it is not watched."""
+        ...
+
+    def seen(self, since_s: int, until_s: int) -> Iterable[tuple[int, int, int, int]]:
+        """Jobs that arrived in a past span: (arrival_s, need, estimate, deadline_s); never beyond now."""
+        ...
+
+    def demand_gpus(self, since_s: int, step_s: int) -> Sequence[float]:
+        """Mean GPUs asked for in each past step up to now: held, waiting, or served; in whole GPUs of any kind."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- the three rules
+
+STRICT, SKIPPING, EASY = "strict", "skipping", "easy"
+
+
+class QueueRule(Protocol):
+    """Who is next. `key` is taken at each (re)queue; ties go by job number.
+
+    blocking: `strict` stops at the first that does not start; `skipping` goes on behind it; `easy` goes on with jobs
+    that, by estimate, do not delay the first. preempts: a waiting job may stop a running one with a larger key.
+    capacity: how many may wait before further arrivals are refused, None for no bound.
+    """
+
+    blocking: str
+    preempts: bool
+    capacity: int | None
+
+    def key(self, job: JobView, now_s: int) -> Any:
+        """Sortable; the smallest is first."""
+        ...
+
+
+class PlacementRule(Protocol):
+    """Where and when. review_every_s: how often running jobs are reviewed, None for never."""
+
+    review_every_s: int | None
+
+    def leave_at(self, job: JobView, view: View) -> int | None:
+        """Asked once, at arrival: when the job's waiting budget ends; None for never."""
+        ...
+
+    def place(self, job: JobView, view: View, why: Why) -> Placed:
+        """A start, a time to ask again, `WAIT`, or None where nothing fits this class of need now."""
+        ...
+
+    def review(self, job: JobView, view: View) -> Move | Stop | None:
+        """Asked per running job at the rule's period."""
+        ...
+
+    def on_empty(self, offer: str, view: View) -> int:
+        """Until when an instance that has just become empty is held; now or earlier releases it."""
+        ...
+
+    def scale(self, service: int, view: View) -> Sequence[Scale]:
+        """Asked at a service's autoscaling period."""
+        ...
+
+
+class ProcurementRule(Protocol):
+    """What to commit to. review_every_s: its period, None for once at the start."""
+
+    review_every_s: int | None
+
+    def review(self, view: View) -> Sequence[Action]:
+        """Signatures, purchases, quota requests, adoptions, a time to be woken."""
+        ...
+
+
+@runtime_checkable
+class Rules(Protocol):
+    """A rule's settings: `bind` makes the working rule of one run."""
+
+    def bind(self, setup: Setup) -> Any:
+        """A rule with no memory of other runs."""
+        ...
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The three rules composed, and the levers that are adopted at the start."""
+
+    name: str
+    queue: Rules
+    placement: Rules
+    procurement: Rules | None = None
+    levers: tuple[tuple[str, str], ...] = ()  # (lever, target)
+
+
+class UserPolicy(Protocol):
+    """One object of the user's own. It may have `name`, `review_every_s` and `bind(setup)`."""
+
+    def decide(self, view: View) -> Sequence[Action]:
+        """Actions at this instant; asked again while they change the state, at most 100 rounds."""
+        ...

@@ -1,0 +1,131 @@
+"""One throw of all dice that do not depend on choices, shared by every policy of a replication.
+
+`World` has a public constructor: studies and tests build worlds of job columns, offers and paths without any YAML.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from marketsim.demand.job import JobTable, Service
+from marketsim.path import Path
+from marketsim.streams import Dice
+from marketsim.supply.offer import Offer
+from marketsim.units import DAY_S
+
+
+@dataclass(frozen=True)
+class Order:
+    """Instances committed before the run starts: signed or bought `age_s` ago, delivered at second 0."""
+
+    offer: str
+    instances: int
+    age_s: int = 0
+    term_s: int | None = None
+
+
+@dataclass(frozen=True)
+class RunningJob:
+    """A job of the table that already runs at second 0, with the work it has kept."""
+
+    job: int
+    offer: str
+    progress: int = 0
+
+
+@dataclass(frozen=True)
+class Credit:
+    """Cloud credits: micro-dollars good at one provider until a time."""
+
+    provider: str
+    micro: int
+    until_s: int
+
+
+@dataclass(frozen=True)
+class Money:
+    """The startup's purse: opening cash, other monthly burn, credits, and what it pays for capital and taxes.
+
+    cash_micro None: cash is not watched. stop_when_insolvent: the run ends when cash falls below 0.
+    """
+
+    cash_micro: int | None = None
+    other_burn_micro_per_month: int = 0
+    credits: tuple[Credit, ...] = ()
+    cost_of_capital_per_year: float = 0.0
+    tax_rate: float = 0.0
+    stop_when_insolvent: bool = False
+    rounds: tuple[tuple[int, int], ...] = ()  # (t_s, micro-dollars raised)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When decisions can be taken: every `decide_every_s` where published results are slotted, else at any second."""
+
+    decide_every_s: int = 1
+    finish_on_grid: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """Everything a run is given. horizon_s: arrivals and services end; drain_s: the most that unfinished jobs get."""
+
+    horizon_s: int
+    jobs: JobTable
+    offers: tuple[Offer, ...]
+    services: tuple[Service, ...] = ()
+    drain_s: int = 30 * DAY_S
+    backlog_offer: str | None = None  # whose price unfinished work is charged at; None: the cheapest metered that fits
+    orders: tuple[Order, ...] = ()
+    running: tuple[RunningJob, ...] = ()
+    money: Money = field(default_factory=Money)
+    clock: Clock = field(default_factory=Clock)
+    scarcity: Path = field(default_factory=lambda: Path.constant(0.0))
+    levers: Mapping[str, object] = field(default_factory=dict)
+    dice: Dice = field(default_factory=lambda: Dice(0))
+
+    def __post_init__(self) -> None:
+        ids = [offer.id for offer in self.offers]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two offers have one id")
+
+    @property
+    def end_s(self) -> int:
+        """The latest second of a run."""
+        return self.horizon_s + self.drain_s
+
+    @cached_property
+    def offer_index(self) -> dict[str, int]:
+        """The number of each offer by id."""
+        return {offer.id: index for index, offer in enumerate(self.offers)}
+
+    @cached_property
+    def exogenous_hash(self) -> str:
+        """A digest of all that was drawn: jobs, offers' paths, services; one value under every policy."""
+        digest = hashlib.blake2b(digest_size=16)
+
+        def add(*parts: object) -> None:
+            for part in parts:
+                if isinstance(part, np.ndarray):
+                    digest.update(part.tobytes())
+                elif isinstance(part, Path):
+                    digest.update(part.times_s.tobytes())
+                    digest.update(part.values.tobytes())
+                else:
+                    digest.update(repr(part).encode())
+                digest.update(b"|")
+
+        jobs = self.jobs
+        add(self.horizon_s, self.drain_s, self.dice, jobs.needs, jobs.need, jobs.arrival_s, jobs.work, jobs.estimate)
+        add(jobs.deadline_s, jobs.tenant, jobs.after_start, jobs.after)
+        for offer in sorted(self.offers, key=lambda one: one.id):
+            add(offer.id, offer.launchable, offer.keepable, offer.price, offer.outage)
+        for service in sorted(self.services, key=lambda one: one.name):
+            add(service.name, service.requests_per_s, service.replica)
+        add(self.scarcity)
+        return digest.hexdigest()
