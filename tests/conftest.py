@@ -1,0 +1,29 @@
+"""What tests share: where the shared material lies, and what happens where it does not."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> pathlib.Path:
+    """The folder of traces and cases, from MARKETSIM_SHARED or beside the project; skipped without it, failing in CI."""
+    folder = pathlib.Path(os.environ.get("MARKETSIM_SHARED", ROOT.parent / "shared"))
+    if not (folder / "cases").is_dir():
+        reason = "the shared folder of traces and cases is not here (set MARKETSIM_SHARED)"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return folder
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow tests run only when asked for: `-m slow` or `-m ""`."""
+    if config.getoption("-m") or os.environ.get("MARKETSIM_ALL_TESTS"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: run with -m slow"))
