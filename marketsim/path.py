@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """A step function. `times_s` (n,) whole, increasing, from 0; `values` (n,) finite floats in the unit of its owner."""
+    """A step function. `times_s` (n,) whole, increasing, from 0; `values` (n,) finite, in the unit of its owner."""
 
     times_s: NDArray[np.int64]
     values: NDArray[np.float64]

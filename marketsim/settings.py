@@ -7,11 +7,21 @@ them. The types here read the few things that plain numbers cannot say: duration
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
-from marketsim import units
+from marketsim import errors, units
 
 
 class Settings(BaseModel):
@@ -30,26 +40,68 @@ class Settings(BaseModel):
 class Kind(Settings):
     """One of several kinds: `kind` says which. A subclass fixes it with `kind: Literal["ou"] = "ou"`.
 
-    `scalar_key` names the field that a bare number stands for where the kind is `constant`.
+    `scalar_key` names the field that a bare number stands for where the kind is `constant`. `presets` are named settings
+    as a scenario would write them; `preset: NAME` fills what is not given, key by key.
     """
 
     scalar_key: ClassVar[str | None] = None
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    preset: str | None = Field(default=None, description="named settings that fill what is not given")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or data.get("preset") is None:
+            return data
+        name = data["preset"]
+        if name not in cls.presets:
+            hint = errors.nearest(name, cls.presets)
+            known = ", ".join(cls.presets) or "none for this kind"
+            raise ValueError(f"no preset is called {name!r}; known: {known}{'. ' + hint if hint else ''}")
+        return {**cls.presets[name], **data}
 
 
-def _read_duration(value: Any) -> Any:
-    return units.duration_s(value) if isinstance(value, str) else _refuse_bare(value)
+def kind_tag(value: Any) -> str | None:
+    """The discriminator of a family: `kind` of a mapping or a model, `constant` for a bare number."""
+    if isinstance(value, Mapping):
+        tag = value.get("kind")
+        return tag if isinstance(tag, str) else None
+    if isinstance(value, Kind):
+        return str(getattr(value, "kind", None))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "constant"
+    return None
 
 
-def _refuse_bare(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | Seconds):
-        raise ValueError("a duration needs a number and a unit, as in `36 h`")
-    if isinstance(value, Seconds):
-        return int(value)
-    raise ValueError("a duration needs its unit: s, min, h, d, w, months or y, as in `36 h`")
+def one_of(kinds: Mapping[str, type[Kind]]) -> Any:
+    """The annotation of a setting that is any kind of a family, from its `KINDS`; a bare number is `constant`.
+
+    >>> Price = one_of({})  # doctest: +SKIP
+    """
+    members = [Annotated[cls, Tag(name)] for name, cls in kinds.items()]
+    union = Annotated[Union[tuple(members)], Discriminator(kind_tag)] if len(members) > 1 else members[0]  # noqa: UP007
+    constant = kinds.get("constant")
+    scalar_key = constant.scalar_key if constant else None
+
+    def read_number(value: Any) -> Any:
+        if scalar_key and isinstance(value, int | float) and not isinstance(value, bool):
+            return {"kind": "constant", scalar_key: value}
+        return value
+
+    return Annotated[union, BeforeValidator(read_number)]
 
 
 class Seconds(int):
-    """Whole seconds given from Python, where a bare int would be ambiguous: `Seconds(3600)` or simply `"1 h"`."""
+    """Whole seconds given from Python, where a bare int would be ambiguous."""
+
+
+def _read_duration(value: Any) -> Any:
+    if isinstance(value, Seconds):
+        return int(value)
+    if isinstance(value, str):
+        return units.duration_s(value)
+    raise ValueError("a duration needs a number and one of the units s, min, h, d, w, months, y, as in `36 h`")
 
 
 _duration = (
@@ -68,15 +120,3 @@ UsdPerGpuHour = Annotated[float, Field(gt=0, le=1_000)]  # beyond this a price i
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 PositiveCount = Annotated[int, Field(ge=1, le=1_000_000)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
-
-
-def kind_tag(value: Any) -> str | None:
-    """The discriminator of a family: `kind` of a mapping or a model, `constant` for a bare number."""
-    if isinstance(value, Mapping):
-        tag = value.get("kind")
-        return tag if isinstance(tag, str) else None
-    if isinstance(value, BaseModel):
-        return getattr(value, "kind", None)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return "constant"
-    return None

@@ -106,14 +106,14 @@ class JobTable:
             raise ValueError("jobs stand in order of arrival, from 0")
         if size and (self.work.min() < 1 or self.estimate.min() < 1):
             raise ValueError("work and estimate are at least 1 milli-GPU-second")
-        if size and not (0 <= self.need.min() and self.need.max() < len(self.needs)):
+        if size and not (self.need.min() >= 0 and self.need.max() < len(self.needs)):
             raise ValueError("need points outside needs")
         if (self.after_start is None) != (self.after is None):
             raise ValueError("after and after_start come together")
         if self.after_start is not None and self.after is not None:
             if len(self.after_start) != size + 1:
                 raise ValueError(f"after_start has {len(self.after_start)} entries, wanted {size + 1}")
-            if len(self.after) and not (0 <= self.after.min() and self.after.max() < size):
+            if len(self.after) and not (self.after.min() >= 0 and self.after.max() < size):
                 raise ValueError("after points outside the table")
 
     def __len__(self) -> int:
@@ -194,7 +194,7 @@ class Service:
     requests_per_s: the need. replica: what one replica holds of an instance. replica_requests_per_s: requests a second
     that one replica serves within the objective, by GPU name; a GPU that is not named cannot serve it.
     input_tokens, output_tokens: means a request, for offers that sell tokens; None where it has none.
-    usd_per_lost_request: value lost with a request that is not served. usd_revenue_per_request: earned with one that is.
+    usd_per_lost_request: value lost with a request not served. usd_revenue_per_request: earned with one that is.
     """
 
     name: str
