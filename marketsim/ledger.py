@@ -77,12 +77,17 @@ TABLES: dict[str, tuple[str, ...]] = {
     "outages": ("t_s", "offer", "seat", "until_s"),
     # a service holds so many replicas (or milli-requests a second, of a token offer) at an offer from then on
     "scaled": ("t_s", "service", "offer", "replicas", "milli_requests_per_s"),
+    # a service held this much of an instance (one row an instance), from launch or share to release; written when it
+    # ends, at the latest at the end of the run; it served from ready_s on
+    "replicas": ("from_s", "ready_s", "to_s", "service", "offer", "instance", "milli"),
     # thousandths of requests of a service over a span: wanted and served
     "served": ("from_s", "to_s", "service", "wanted_milli", "served_milli"),
     "signed": ("t_s", "commitment", "offer", "instances", "delivered_s", "ends_s"),
     "adopted": ("t_s", "lever", "target", "ready_s", "outcome"),
     "decided": ("t_s", "job", "offer", "reason"),
-    # money: one row a posting; reference and its number say what for, job and service whom for (-1: nobody)
+    # money: one row a posting; reference and its number say what for, job and service whom for (-1: nobody). The
+    # opening cash is the world's and is not posted; the owner's rounds and other burn are cash against equity; imputed
+    # capital cost is expense:capital against equity; where only one of the two amounts is given the other is 0
     "posted": ("t_s", "debit", "credit", "billed", "effective", "offer", "reference", "number", "job", "service"),
 }
 
