@@ -1,0 +1,1 @@
+"""The only folder that knows SimPy: it runs a policy in a world and writes the ledger."""

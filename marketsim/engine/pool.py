@@ -1,0 +1,290 @@
+"""One offer's instances: seats, shares, groups of a fabric; one mechanism for every kind of offer.
+
+The pool knows who holds what and what could be started now; it has no clock and writes nothing. Metered instances are
+limited by what is launchable and by quota; committed ones are here because they were delivered, and stay.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from heapq import heappop, heappush
+
+from marketsim.engine.state import UP, Instance
+from marketsim.supply.offer import Offer
+from marketsim.units import UNLIMITED
+
+_SEAT_BITS = 31
+_SEAT_MASK = (1 << _SEAT_BITS) - 1
+
+
+class Pool:
+    """Instances of one offer. `room` is how many metered ones could be started beyond those held."""
+
+    __slots__ = (
+        "_empty",
+        "_free",
+        "_free_seats",
+        "_occupied",
+        "blocked_seats",
+        "busy_milli_s",
+        "by_seat",
+        "committed",
+        "gang",
+        "index",
+        "installed_from_s",
+        "installed_s",
+        "launchable",
+        "metered",
+        "milli",
+        "next_seat",
+        "offer",
+        "ordered",
+        "quota",
+        "room",
+    )
+
+    def __init__(self, offer: Offer, index: int) -> None:
+        self.offer = offer
+        self.index = index
+        self.milli = offer.shape.milli
+        self.gang = offer.shape.largest_gang
+        self.launchable = 0
+        self.quota = UNLIMITED if offer.quota is None else offer.quota
+        self.metered = 0
+        self.room = 0
+        self.committed = 0
+        self.ordered = 0
+        self.by_seat: dict[int, Instance] = {}
+        self.blocked_seats: set[int] = set()  # down and not held
+        self.next_seat = 0  # the lowest never used
+        self._free_seats: list[int] = []  # used before, not held now
+        self._free: list[int] = []  # free milli and seat of each instance that can take a share, sorted
+        self._empty: dict[int, list[int]] = {}  # group -> seats of wholly free instances, sorted
+        self._occupied: dict[int, int] = {}  # group -> seats that are held and not wholly free, or down
+        self.busy_milli_s = 0
+        self.installed_s = 0
+        self.installed_from_s = 0
+
+    def set_launchable(self, count: int) -> bool:
+        """Take the market's count of now; whether there is more room than before."""
+        before = self.room
+        self.launchable = count
+        self._update_room()
+        return self.room > before
+
+    def add_quota(self, count: int) -> None:
+        """Raise the quota by a grant."""
+        self.quota += count
+        self._update_room()
+
+    def _update_room(self) -> None:
+        self.room = max(min(self.launchable, self.quota) - self.metered, 0)
+
+    # ------------------------------------------------------------------------------------------ what would fit
+
+    def fits_held(self, instances: int, milli: int) -> bool:
+        """Whether a gang fits on instances already here."""
+        if instances == 1:
+            free = self._free
+            return bool(free) and free[-1] >> _SEAT_BITS >= milli
+        return any(len(seats) >= instances for seats in self._empty.values())
+
+    def fits(self, instances: int, milli: int) -> bool:
+        """Whether a gang could be started now, on instances here or on new ones."""
+        if instances == 1:
+            if self.room:
+                return milli <= self.milli
+            free = self._free
+            return bool(free) and free[-1] >> _SEAT_BITS >= milli
+        return self._group_for(instances) is not None
+
+    def _group_for(self, instances: int) -> int | None:
+        """The fullest fabric group that can hold the gang, the lowest of equals; None where none can."""
+        best: tuple[int, int] | None = None
+        size = self.gang
+        for group in sorted(self._empty.keys() | self._occupied.keys()):
+            empty = len(self._empty.get(group, ()))
+            available = size - self._occupied.get(group, 0)
+            if available < instances or instances - empty > self.room:
+                continue
+            if best is None or available < best[0]:
+                best = (available, group)
+        if best is not None:
+            return best[1]
+        if instances <= min(size, self.room):
+            group = -(-self.next_seat // size)  # the first that nobody has touched
+            return group
+        return None
+
+    # ------------------------------------------------------------------------------------------ taking and giving
+
+    def take_share(self, milli: int) -> Instance | None:
+        """A share of the fullest instance that can give it, the lowest seat of equals; None where none can."""
+        free = self._free
+        at = bisect_left(free, milli << _SEAT_BITS)
+        if at == len(free):
+            return None
+        instance = self.by_seat[free[at] & _SEAT_MASK]
+        if instance.free == self.milli:
+            self._leave_empty(instance.seat)
+        del free[at]
+        instance.free -= milli
+        if instance.free:
+            insort(free, instance.free << _SEAT_BITS | instance.seat)
+        return instance
+
+    def give_share(self, instance: Instance, milli: int) -> bool:
+        """Give a share back; whether the instance is now wholly free. A noticed or lost one takes no new work."""
+        before = instance.free
+        instance.free = before + milli
+        if instance.state != UP:
+            return instance.free == self.milli
+        free = self._free
+        if before:
+            del free[bisect_left(free, before << _SEAT_BITS | instance.seat)]
+        insort(free, instance.free << _SEAT_BITS | instance.seat)
+        if instance.free == self.milli:
+            self._enter_empty(instance.seat)
+            return True
+        return False
+
+    def take_gang(self, instances: int, milli: int) -> tuple[list[Instance], list[int]] | None:
+        """Whole instances of one group: those that are empty, and seats at which to launch the rest.
+
+        The whole of each instance is taken, whatever share of it the gang uses.
+        """
+        group = self._group_for(instances)
+        if group is None:
+            return None
+        seats = list(self._empty.get(group, ()))[:instances]
+        taken = [self.by_seat[seat] for seat in seats]
+        for instance in taken:
+            self._leave_empty(instance.seat)
+            del self._free[bisect_left(self._free, instance.free << _SEAT_BITS | instance.seat)]
+            instance.free = 0
+        new_seats: list[int] = []
+        if len(taken) < instances:
+            first = group * self.gang
+            held = self.by_seat
+            for seat in range(first, first + self.gang):
+                if seat not in held and seat not in self.blocked_seats:
+                    new_seats.append(seat)
+                    if len(new_seats) + len(taken) == instances:
+                        break
+        return taken, new_seats
+
+    def _enter_empty(self, seat: int) -> None:
+        if self.gang > 1:
+            group = seat // self.gang
+            insort(self._empty.setdefault(group, []), seat)
+            self._count_occupied(group, -1)
+
+    def _leave_empty(self, seat: int) -> None:
+        if self.gang > 1:
+            group = seat // self.gang
+            seats = self._empty[group]
+            del seats[bisect_left(seats, seat)]
+            if not seats:
+                del self._empty[group]
+            self._count_occupied(group, 1)
+
+    def _count_occupied(self, group: int, change: int) -> None:
+        count = self._occupied.get(group, 0) + change
+        if count:
+            self._occupied[group] = count
+        else:
+            self._occupied.pop(group, None)
+
+    # ------------------------------------------------------------------------------------------ coming and going
+
+    def lowest_seat(self) -> int:
+        """The lowest seat that nobody holds and that is not down."""
+        while self._free_seats:
+            seat = heappop(self._free_seats)
+            if seat not in self.by_seat and seat not in self.blocked_seats:
+                return seat
+        while self.next_seat in self.by_seat or self.next_seat in self.blocked_seats:
+            self.next_seat += 1
+        return self.next_seat
+
+    def add(self, instance: Instance) -> None:
+        """Put a launched or delivered instance on its seat, wholly free."""
+        seat = instance.seat
+        self.by_seat[seat] = instance
+        if seat >= self.next_seat:
+            for skipped in range(self.next_seat, seat):
+                if skipped not in self.by_seat:
+                    heappush(self._free_seats, skipped)
+            self.next_seat = seat + 1
+        if self.gang > 1:
+            self._count_occupied(seat // self.gang, 1)
+        if instance.commitment < 0:
+            self.metered += 1
+            self._update_room()
+        else:
+            self.committed += 1
+        self.open(instance)
+
+    def open(self, instance: Instance) -> None:
+        """Let an instance take work: new, or repaired."""
+        instance.state = UP
+        if instance.free:
+            insort(self._free, instance.free << _SEAT_BITS | instance.seat)
+        if instance.free == self.milli:
+            self._enter_empty(instance.seat)
+
+    def close(self, instance: Instance, state: int) -> None:
+        """Let an instance take no more work: noticed, down, or over."""
+        if instance.state == UP:
+            if instance.free:
+                del self._free[bisect_left(self._free, instance.free << _SEAT_BITS | instance.seat)]
+            if instance.free == self.milli:
+                self._leave_empty(instance.seat)
+        instance.state = state
+
+    def remove(self, instance: Instance) -> None:
+        """Take a closed instance off its seat."""
+        seat = instance.seat
+        del self.by_seat[seat]
+        heappush(self._free_seats, seat)
+        if self.gang > 1:
+            self._count_occupied(seat // self.gang, -1)
+        if instance.commitment < 0:
+            self.metered -= 1
+            self._update_room()
+        else:
+            self.committed -= 1
+
+    def block(self, seat: int) -> None:
+        """Keep a seat that nobody holds from being used while it is down."""
+        self.blocked_seats.add(seat)
+        if self.gang > 1:
+            self._count_occupied(seat // self.gang, 1)
+
+    def unblock(self, seat: int) -> None:
+        """Let a repaired seat be used again."""
+        self.blocked_seats.discard(seat)
+        if seat < self.next_seat:
+            heappush(self._free_seats, seat)
+        if self.gang > 1:
+            self._count_occupied(seat // self.gang, -1)
+
+    # ------------------------------------------------------------------------------------------ for the view
+
+    def held(self) -> int:
+        """Instances held now."""
+        return len(self.by_seat)
+
+    def free_milli(self) -> int:
+        """Thousandths of a GPU unused on instances that can take work."""
+        return sum(key >> _SEAT_BITS for key in self._free)
+
+    def to_take_back(self, count: int) -> list[Instance]:
+        """Metered instances to give up: idle first, then newest; noticed and lost ones have gone already."""
+        metered = [one for one in self.by_seat.values() if one.commitment < 0 and one.state == UP]
+        metered.sort(key=lambda one: (one.free != self.milli, -one.id))
+        return metered[:count]
+
+    def noticed(self) -> int:
+        """Metered instances that are here but on notice."""
+        return sum(1 for one in self.by_seat.values() if one.commitment < 0 and one.state != UP)

@@ -1,0 +1,133 @@
+"""What the engine keeps in hand: jobs that wait or run, and instances that are held."""
+
+from __future__ import annotations
+
+from marketsim.demand.job import Need
+from marketsim.engine import progress
+
+WAITING, RUNNING, STOPPING, GONE = range(4)
+
+
+class JobState:
+    """A job between its arrival and its end; to a policy, a `JobView`. It does not hold the true work."""
+
+    __slots__ = (
+        "_remaining",
+        "arrival_s",
+        "attempt",
+        "budget_ended",
+        "counted_s",
+        "deadline_s",
+        "end_s",
+        "estimate",
+        "gang",
+        "id",
+        "instance",
+        "kept",
+        "need",
+        "need_index",
+        "offer",
+        "overhead_s",
+        "phase",
+        "ready_s",
+        "speed_ppm",
+        "started_s",
+        "tenant",
+        "ticket",
+    )
+
+    def __init__(
+        self, id: int, need: Need, need_index: int, arrival_s: int, deadline_s: int, estimate: int, tenant: int
+    ) -> None:
+        self.id = id
+        self.need = need
+        self.need_index = need_index
+        self.arrival_s = arrival_s
+        self.deadline_s = deadline_s
+        self.estimate = estimate
+        self.tenant = tenant
+        self.attempt = 0
+        self.kept = 0  # work safe from earlier attempts
+        self.phase = WAITING
+        self.budget_ended = False
+        self.offer: str | None = None
+        self.ticket = 0  # its place in the queue; an older ticket there is stale
+        self.end_s = -1  # of the running attempt, as the engine knows it; a timer for another second is stale
+        self.started_s = -1
+
+    def progress_at(self, t_s: int) -> int:
+        """Work done and not lost, by an instant, if nothing happens before."""
+        if self.offer is None:
+            return self.kept
+        need = self.need
+        elapsed = t_s - self.ready_s
+        return (
+            self.kept
+            + progress.reached(
+                elapsed, self._remaining, need.gang_milli, self.speed_ppm, self.overhead_s, need.checkpoint
+            ).done
+        )
+
+    def overhead_left_s(self, t_s: int) -> int:
+        """Seconds of boot, transfer and restart the running attempt still has before it, 0 when none."""
+        return 0 if self.offer is None else max(self.ready_s + self.overhead_s - t_s, 0)
+
+    def estimated_left(self, t_s: int) -> int:
+        """Work left by the estimate; the estimate doubles each time the job is seen to have run past it."""
+        done = self.progress_at(t_s)
+        while self.estimate <= done:
+            self.estimate *= 2
+        return self.estimate - done
+
+
+UP, NOTICE, DOWN, OVER = range(4)
+
+
+class Instance:
+    """One machine held from launch to release: the unit of billing, of failure and of taking back."""
+
+    __slots__ = (
+        "billed_to_s",
+        "commitment",
+        "empty_since_s",
+        "free",
+        "holders",
+        "hold_until_s",
+        "id",
+        "launched_s",
+        "other_users",
+        "seat",
+        "sole_job",
+        "sole_service",
+        "state",
+        "up_s",
+    )
+
+    def __init__(self, id: int, seat: int, milli: int, launched_s: int, up_s: int, commitment: int) -> None:
+        self.id = id
+        self.seat = seat
+        self.free = milli  # thousandths of a GPU not taken
+        self.launched_s = launched_s
+        self.billed_to_s = launched_s
+        self.up_s = up_s
+        self.commitment = commitment  # its number, -1 for a metered lease
+        self.state = UP
+        self.holders: list[object] = []  # jobs and replicas with a share, in order of start
+        self.hold_until_s = -1
+        self.empty_since_s = -1
+        self.sole_job = -1  # the one job it has served so far
+        self.sole_service = -1
+        self.other_users = False  # whether it has served more than one
+
+
+class Replica:
+    """One replica of a service on a share of an instance."""
+
+    __slots__ = ("instance", "offer_index", "ready_s", "service", "started_s")
+
+    def __init__(self, service: int, offer_index: int, instance: Instance, started_s: int, ready_s: int) -> None:
+        self.service = service
+        self.offer_index = offer_index
+        self.instance = instance
+        self.started_s = started_s
+        self.ready_s = ready_s
