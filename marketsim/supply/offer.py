@@ -35,7 +35,9 @@ class Charge(NamedTuple):
 class Commitment(Protocol):
     """Terms of what is signed or bought: when it comes, when it goes, and what it costs whether used or not.
 
-    All times in seconds since the start, all money in whole micro-dollars.
+    All times in seconds since the start, all money in whole micro-dollars. `term_s` is the length signed for, None for
+    the length that the offer states; what was signed with one is asked with the same one. `over` is asked once for each
+    span between delivery and end, in order and without gaps, the first with from_s = delivered_s.
     """
 
     block_instances: int
@@ -52,20 +54,32 @@ class Commitment(Protocol):
         """What is paid when the order is placed."""
         ...
 
-    def over(self, instances: int, at_s: int, delivered_s: int, from_s: int, to_s: int) -> Sequence[Charge]:
+    def over(
+        self, instances: int, at_s: int, delivered_s: int, from_s: int, to_s: int, term_s: int | None = None
+    ) -> Sequence[Charge]:
         """What the order costs over a span of at most a month within its life."""
         ...
 
-    def at_close(self, instances: int, at_s: int, delivered_s: int, close_s: int) -> Sequence[Charge]:
-        """The valuation of what is left at the end of the run: obligation less resale, book value less resale."""
+    def at_close(
+        self, instances: int, at_s: int, delivered_s: int, close_s: int, term_s: int | None = None
+    ) -> Sequence[Charge]:
+        """The valuation of what is left at the end of the run: obligation less resale, book value less resale.
+
+        Also asked of what has not been delivered yet (close_s < delivered_s).
+        """
         ...
 
 
 class Standing(Protocol):
     """What an offer costs by being there: power, space, staff, maintenance."""
 
-    def over(self, from_s: int, to_s: int, instance_s: int, busy_milli_s: int) -> Sequence[Charge]:
-        """Charges of a span of at most a month, from installed instance-seconds and busy milli-GPU-seconds."""
+    def over(
+        self, from_s: int, to_s: int, instance_s: int, busy_milli_s: int, ordered_instance_s: int = 0
+    ) -> Sequence[Charge]:
+        """Charges of a span of at most a month, from installed instance-seconds and busy milli-GPU-seconds.
+
+        ordered_instance_s: instance-seconds of what is bought and not yet delivered, for the staff that comes before.
+        """
         ...
 
 
@@ -103,7 +117,8 @@ class OutageLaw:
 class Offer:
     """One way to get one shape.
 
-    launchable, keepable: instances that may be held by starting, and by keeping, without what is committed.
+    launchable, keepable: instances that may be held by starting, and by keeping, without what is committed; below 0
+    they take from what is committed (an edge site that is closed, a provider that is down).
     price: USD per instance-hour of what is metered, None where nothing is. quota: instances allowed at first, None for
     no quota; quota_step and quota_grant_s: how much a granted request adds, and after how long.
     quantum_s, minimum_s: a lease is billed in whole quanta and for at least the minimum. notice_s: warning before
