@@ -59,14 +59,22 @@ class Document:
     """What a file says, and where.
 
     data: plain mappings, lists, text, int, float, bool, None. places, keys: where the value and the key of each dotted
-    path stand. faults: what is wrong and did not stop the reading; who checks the data reports them together with his.
+    path stand. labels: where the value of a path comes from if not from the file, such as `--set seed=1`. faults: what
+    is wrong and did not stop the reading; who checks the data reports them together with what it finds.
     """
 
     data: Any
     file: str | None = None
     places: Mapping[str, Place] = field(default_factory=dict)
     keys: Mapping[str, Place] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
+
+    def label(self, path: str) -> str | None:
+        """Where the value of a path comes from if not from the file, None if it does."""
+        while path and path not in self.labels:
+            path = parent(path)
+        return self.labels.get(path)
 
     def place(self, path: str, of_key: bool = False) -> Place | None:
         """Where a dotted path stands, or the nearest of its parents that is written in the file."""
@@ -265,7 +273,7 @@ def parse(text: str, file: str | None = None) -> Document:
         reader.take(event)
     if not reader.documents or reader.root is None:
         raise InputError(Fault("the file is empty", file))
-    return Document(reader.root, file, reader.places, reader.keys, tuple(reader.faults))
+    return Document(reader.root, file, reader.places, reader.keys, faults=tuple(reader.faults))
 
 
 def value(text: str) -> Any:

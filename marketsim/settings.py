@@ -7,7 +7,8 @@ them. The types here read the few things that plain numbers cannot say: duration
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Union
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -17,11 +18,24 @@ from pydantic import (
     Field,
     PlainSerializer,
     Tag,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
 from marketsim import errors, units
+
+
+def _sequence(annotation: Any) -> type | None:
+    """tuple or list, whichever an annotation keeps; None where it keeps neither."""
+    if get_origin(annotation) in (tuple, list):
+        return get_origin(annotation)
+    inside = (_sequence(part) for part in get_args(annotation)) if get_origin(annotation) in _UNIONS else ()
+    return next((kept for kept in inside if kept is not None), None)
+
+
+_UNIONS = (Annotated, Union, UnionType)
 
 
 class Settings(BaseModel):
@@ -36,12 +50,21 @@ class Settings(BaseModel):
         ser_json_inf_nan="null",
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_kept(cls, value: Any, info: ValidationInfo) -> Any:
+        """A list where a tuple is kept, and the other way round: YAML knows lists only, frozen settings keep tuples."""
+        if isinstance(value, list | tuple) and info.field_name is not None:
+            kept = _sequence(cls.model_fields[info.field_name].annotation)
+            return value if kept is None else kept(value)
+        return value
+
 
 class Kind(Settings):
     """One of several kinds: `kind` says which. A subclass fixes it with `kind: Literal["ou"] = "ou"`.
 
-    `scalar_key` names the field that a bare number stands for where the kind is `constant`. `presets` are named settings
-    as a scenario would write them; `preset: NAME` fills what is not given, key by key.
+    `scalar_key` names the field that a bare number stands for where the kind is `constant`. `presets` are named
+    settings as a scenario would write them; `preset: NAME` fills what is not given, key by key.
     """
 
     scalar_key: ClassVar[str | None] = None
@@ -55,6 +78,8 @@ class Kind(Settings):
         if not isinstance(data, Mapping) or data.get("preset") is None:
             return data
         name = data["preset"]
+        if not isinstance(name, str):
+            raise ValueError("a preset is given by its name")
         if name not in cls.presets:
             hint = errors.nearest(name, cls.presets)
             known = ", ".join(cls.presets) or "none for this kind"
