@@ -7,7 +7,7 @@ scenario may name. Within a year an asset loses value evenly, to the second.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -70,7 +70,17 @@ def written_off(charges: Sequence[int], age_s: int) -> int:
     return sum(charges[:year]) + charges[year] * rest // units.YEAR_S
 
 
-class StraightLine(Kind):
+class Method(Kind):
+    """The contract: micro-dollars of a cost written off by an age in seconds; never falling, whole from some age on."""
+
+    kind: str
+
+    def written_off(self, cost: int, salvage: int, life_s: int, age_s: int) -> int:
+        """What is written off by then of a cost that is expected to resell at `salvage` after `life_s`."""
+        raise NotImplementedError
+
+
+class StraightLine(Method):
     """The same amount each second of the life."""
 
     kind: Literal["straight_line"] = "straight_line"
@@ -80,7 +90,7 @@ class StraightLine(Kind):
         return (cost - salvage) * min(max(age_s, 0), life_s) // life_s
 
 
-class DecliningBalance(Kind):
+class DecliningBalance(Method):
     """A fixed share of what is left each year, down to the resale value; the life is whole years."""
 
     kind: Literal["declining_balance"] = "declining_balance"
@@ -91,7 +101,7 @@ class DecliningBalance(Kind):
         return written_off(declining_balance(cost, salvage, life_s // units.YEAR_S, self.factor), age_s)
 
 
-class SumOfYearsDigits(Kind):
+class SumOfYearsDigits(Method):
     """Charges that fall by equal steps each year; the life is whole years."""
 
     kind: Literal["sum_of_years_digits"] = "sum_of_years_digits"
@@ -101,7 +111,7 @@ class SumOfYearsDigits(Kind):
         return written_off(sum_of_years_digits(cost, salvage, life_s // units.YEAR_S), age_s)
 
 
-class Macrs5(Kind):
+class Macrs5(Method):
     """US accelerated tax depreciation over six tax years, to nothing: resale then shows as a gain at the end."""
 
     kind: Literal["macrs5"] = "macrs5"
@@ -111,13 +121,15 @@ class Macrs5(Kind):
         return written_off(macrs_5_year(cost), age_s)
 
 
-Method = StraightLine | DecliningBalance | SumOfYearsDigits | Macrs5
-
 KINDS: dict[str, type[Kind]] = {
     "straight_line": StraightLine,
     "declining_balance": DecliningBalance,
     "sum_of_years_digits": SumOfYearsDigits,
     "macrs5": Macrs5,
 }
-Depreciation = one_of(KINDS)
+
+if TYPE_CHECKING:
+    Depreciation = Method
+else:
+    Depreciation = one_of(KINDS)
 WHOLE_YEARS = (DecliningBalance, SumOfYearsDigits)

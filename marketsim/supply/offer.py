@@ -7,6 +7,7 @@ functions; what is left of an offer without commitments is the market.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -40,7 +41,10 @@ class Commitment(Protocol):
     span between delivery and end, in order and without gaps, the first with from_s = delivered_s.
     """
 
-    block_instances: int
+    @property
+    def block_instances(self) -> int:
+        """Instances are signed for or bought in multiples of this."""
+        ...
 
     def delivered_s(self, at_s: int, order: int) -> int:
         """When the instances of the offer's order number `order` (0, 1, ...), placed at `at_s`, can be used."""
@@ -88,29 +92,33 @@ class OutageLaw:
     """When an instance fails and how long it stays down.
 
     clock `calendar`: each seat has a life of its own, whoever holds it; `busy`: a running attempt fails after so much
-    work time. mean_up_s and mean_repair_s are means of exponentials; crews limits how many are repaired at once, None
-    for no limit. The dice belong to the offer.
+    held time, restarts included. mean_up_s and mean_repair_s are means of exponentials, the repair a constant where
+    fixed_repair is set; crews limits how many are repaired at once, None for no limit. The dice belong to the offer.
     """
 
     mean_up_s: float
     mean_repair_s: float = 0.0
     clock: str = CALENDAR
     crews: int | None = None
+    fixed_repair: bool = False
     dice: streams.Dice = field(default_factory=lambda: streams.Dice(0))
 
     def up_s(self, seat: int, turn: int) -> int:
         """Whole seconds (at least 1) that seat stays up before its failure number `turn`."""
-        return max(1, round(float(streams.exponential(self.dice.keyed("outage/up", seat, turn), self.mean_up_s))))
+        return self._drawn(self.mean_up_s, "outage/up", seat, turn)
 
     def repair_s(self, seat: int, turn: int) -> int:
-        """Whole seconds (at least 1) that the repair after failure number `turn` takes."""
-        return max(
-            1, round(float(streams.exponential(self.dice.keyed("outage/repair", seat, turn), self.mean_repair_s)))
-        )
+        """Whole seconds that the repair after failure number `turn` of a seat takes; at least 1 where it is drawn."""
+        if self.fixed_repair or self.mean_repair_s <= 0:
+            return round(self.mean_repair_s)
+        return self._drawn(self.mean_repair_s, "outage/repair", seat, turn)
 
     def busy_s(self, job: int, attempt: int) -> int:
-        """Whole seconds (at least 1) of work time before the given attempt of a job fails, on the busy clock."""
-        return max(1, round(float(streams.exponential(self.dice.keyed("outage/busy", job, attempt), self.mean_up_s))))
+        """Whole seconds (at least 1) held before the given attempt of a job fails, on the busy clock."""
+        return self._drawn(self.mean_up_s, "outage/busy", job, attempt)
+
+    def _drawn(self, mean_s: float, name: str, entity: int, turn: int) -> int:
+        return max(1, round(-mean_s * math.log1p(-self.dice.keyed(name, entity, turn))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +132,10 @@ class Offer:
     quantum_s, minimum_s: a lease is billed in whole quanta and for at least the minimum. notice_s: warning before
     instances are taken back. turnaround_s: after a job ends, how long its share stays unusable.
     speed_ppm: millionths of the reference GPU's speed for (workload family, reference GPU); a pair that is missing
-    cannot run. tokens: USD per input and output token for offers that sell those. uplink_mbit_s: the way data comes in.
+    cannot run. tokens: USD per input and output token for offers that sell those, with a limit of requests a second.
+    uplink_mbit_s, downlink_mbit_s: the way data comes in and goes out, None for no limit. latency_s: what an answer
+    from there takes beside the work. most_instances: the most that can be signed for or bought in all, None for no
+    limit.
     """
 
     id: str
@@ -150,7 +161,11 @@ class Offer:
     speed_ppm: Mapping[tuple[str, str], int] = field(default_factory=dict)
     usd_per_input_token: float | None = None
     usd_per_output_token: float | None = None
+    requests_per_s_at_most: float | None = None
     uplink_mbit_s: float | None = None
+    downlink_mbit_s: float | None = None
+    latency_s: float = 0.0
+    most_instances: int | None = None
     usd_per_gb_in: float = 0.0
     usd_per_gb_out: float = 0.0
     data_here: tuple[str, ...] = ()

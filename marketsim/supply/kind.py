@@ -1,0 +1,223 @@
+"""What every kind of offer is: settings with the keys of a scenario, and one `build` that throws its dice.
+
+A kind knows its own terms. `build_all` prices the offers in the order in which one is a ratio to another, so that a
+kind is only ever handed what stands before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from marketsim import availability, prices
+from marketsim.availability.process import Asked as AskedCapacity
+from marketsim.availability.process import Availability
+from marketsim.errors import Fault, InputError, PriceError, nearest
+from marketsim.path import Path
+from marketsim.prices.process import Asked, Column, PriceProcess
+from marketsim.settings import Duration, Kind, Name, NonNegative, Positive, PositiveCount, Settings, one_of
+from marketsim.supply import gpus
+from marketsim.supply.offer import Offer, OutageLaw
+from marketsim.supply.outage import OutageSetting
+from marketsim.supply.shape import Shape
+from marketsim.throw import Throw
+
+if TYPE_CHECKING:
+    Price = PriceProcess
+    Capacity = Availability
+else:
+    Price = one_of(prices.KINDS)
+    Capacity = one_of(availability.KINDS)
+
+
+@dataclass(frozen=True)
+class FinanceFacts:
+    """What the whole company pays: shares a year for capital, on purchases, on profit; 0 for nothing.
+
+    usd_per_gb_out: the network's price for a GB that leaves a provider, where the offer states none of its own.
+    """
+
+    cost_of_capital_per_year: float = 0.0
+    sales_tax: float = 0.0
+    tax_rate: float = 0.0
+    usd_per_gb_out: float = 0.0
+
+
+class ShapeSettings(Settings):
+    """The instance that is offered."""
+
+    gpu: str = Field(description="name of the GPU, such as H100 or A100-80GB")
+    gpus: Annotated[int, Field(ge=1, le=1024)] = Field(default=1, description="GPUs of one instance")
+    interconnect: Literal["none", "pcie", "nvlink", "fabric"] = Field(
+        default="pcie", description="between GPUs; fabric also joins instances"
+    )
+    largest_gang_instances: PositiveCount = Field(default=1, description="most instances that share a fabric")
+    memory_gb: Positive | None = Field(default=None, description="GB a GPU; the GPU's own where not given")
+
+    @field_validator("gpu")
+    @classmethod
+    def _known(cls, gpu: str) -> str:
+        return known_gpu(gpu)
+
+    def shape(self) -> Shape:
+        """The shape with the GPU's one name and its memory."""
+        gpu = gpus.canonical(self.gpu)
+        memory_gb = self.memory_gb if self.memory_gb is not None else gpus.memory_gb(gpu)
+        return Shape(gpu, self.gpus, memory_gb, self.interconnect, self.largest_gang_instances)
+
+
+def known_gpu(gpu: str) -> str:
+    """The name as given where it is known, ValueError with the nearest name where not: for validators."""
+    try:
+        gpus.canonical(gpu)
+    except InputError as wrong:
+        fault = wrong.faults[0]
+        raise ValueError(" ".join(part for part in (fault.what, fault.hint and f"({fault.hint})") if part)) from None
+    return gpu
+
+
+class OfferKind(Kind):
+    """What all offers say: who, where, for whom, and what moving data costs there."""
+
+    provider: str = Field(default="own", min_length=1, max_length=64, description="who is paid")
+    zone: str = Field(default="", max_length=64, description="the provider's name for the place")
+    residency: Name | None = Field(default=None, description="class of place that data may be bound to, such as eu")
+    serves: list[Name] | None = Field(default=None, description="the only workloads it takes; all where not given")
+    data_here: list[Name] = Field(default=[], description="workloads whose data already lies there")
+    usd_per_gb_in: NonNegative = Field(default=0.0, description="USD a GB brought in")
+    usd_per_gb_out: NonNegative | None = Field(
+        default=None, description="USD a GB taken out; the scenario's network price where not given"
+    )
+
+    def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
+        """The frozen offer of one replication.
+
+        throw: of the replication (not `under` anything), with the prices of the offers this one is a ratio to, and, if
+        it is already drawn, its own. Raises PriceError for a price that is missing.
+        """
+        raise NotImplementedError
+
+    def price_setting(self) -> PriceProcess | None:
+        """The price process of what is metered or quoted, None where it has none."""
+        return getattr(self, "usd_per_gpu_hour", None)
+
+    def asked(self, id: str) -> Asked:
+        """What a price process is told of this offer."""
+        return Asked(id, self.provider, zone=self.zone)
+
+    def quoted(self, id: str, throw: Throw) -> Path | None:
+        """USD per GPU-hour over time, None where it has no price: drawn, or as `throw.prices` has it already."""
+        setting = self.price_setting()
+        if setting is None or id in throw.prices:
+            return throw.prices.get(id)
+        return setting.draw(throw.under(f"prices/{id}"), self.asked(id))
+
+    def after(self) -> tuple[str, ...]:
+        """Ids of the offers whose price must be drawn first."""
+        setting = self.price_setting()
+        return setting.after() if setting is not None else ()
+
+    def place(self, id: str, finance: FinanceFacts) -> dict[str, Any]:
+        """The fields of an `Offer` that say who, where and for whom."""
+        return {
+            "id": id,
+            "kind": self.kind,  # type: ignore[attr-defined]
+            "provider": self.provider,
+            "zone": self.zone,
+            "residency": self.residency,
+            "serves": None if self.serves is None else tuple(self.serves),
+            "data_here": tuple(self.data_here),
+            "usd_per_gb_in": self.usd_per_gb_in,
+            "usd_per_gb_out": finance.usd_per_gb_out if self.usd_per_gb_out is None else self.usd_per_gb_out,
+        }
+
+
+class MachineKind(OfferKind):
+    """An offer of instances of a shape."""
+
+    shape: ShapeSettings = Field(description="the instance that is offered")
+    boot: Duration = Field(default=0, description="from start to usable")
+    turnaround: Duration = Field(default=0, description="how long a share stays unusable after a job ends")
+    outage: OutageSetting | None = Field(default=None, description="how machines fail; none: they do not")
+
+    def column(self) -> Column:
+        """The column of the price list that applies."""
+        return "on_demand"
+
+    def asked(self, id: str) -> Asked:
+        """What a price process is told of this offer."""
+        shape = self.shape.shape()
+        return Asked(id, self.provider, shape.gpu, shape.gpus, self.zone, self.column())
+
+    def machine(self, id: str, throw: Throw, finance: FinanceFacts) -> dict[str, Any]:
+        """The fields of an `Offer` that say what an instance is and how it fails."""
+        shape = self.shape.shape()
+        return self.place(id, finance) | {
+            "shape": shape,
+            "boot_s": int(self.boot),
+            "turnaround_s": int(self.turnaround),
+            "outage": self.law(id, shape.gpus, throw),
+            "speed_ppm": gpus.speed_ppm(shape.gpu),
+        }
+
+    def law(self, id: str, gpus_each: int, throw: Throw) -> OutageLaw | None:
+        """The outage law with the offer's own dice."""
+        return None if self.outage is None else self.outage.law(gpus_each, throw.dice.under(f"outages/{id}"))
+
+    def capacity(self, id: str, throw: Throw, setting: Availability) -> Path:
+        """Instances over time that an availability setting draws for this offer."""
+        shape = self.shape.shape()
+        asked = AskedCapacity(id, self.provider, shape.gpu, shape.gpus, self.zone)
+        return setting.draw(throw.under(f"availability/{id}"), asked)
+
+
+def per_instance_hour(path: Path, gpus_each: int) -> Path:
+    """USD per instance-hour of a price per GPU-hour: the one place where the two meet."""
+    return path.map(lambda usd: usd * gpus_each)
+
+
+def metered_price(kind: OfferKind, id: str, throw: Throw, gpus_each: int) -> Path:
+    """USD per instance-hour of a metered offer; PriceError where it has no price, which is never taken for 0."""
+    path = kind.quoted(id, throw)
+    if path is None:
+        raise PriceError(Fault("has no price", key=f"supply.{id}.usd_per_gpu_hour"))
+    return per_instance_hour(path, gpus_each)
+
+
+def build_all(kinds: Mapping[str, OfferKind], throw: Throw, finance: FinanceFacts) -> tuple[Offer, ...]:
+    """All offers of a replication in the order of `kinds`, each price drawn once, after those it is a ratio to.
+
+    Raises InputError where a price is a ratio to an unknown offer or to itself by a circle.
+    """
+    known = dict(throw.prices)
+    for id in pricing_order(kinds):
+        path = kinds[id].quoted(id, replace(throw, prices=known))
+        if path is not None:
+            known[id] = path
+    priced = replace(throw, prices=known)
+    return tuple(kind.build(id, priced, finance) for id, kind in kinds.items())
+
+
+def pricing_order(kinds: Mapping[str, OfferKind]) -> list[str]:
+    """Ids in an order in which each price stands after those it is a ratio to; otherwise as given."""
+    faults = [
+        Fault("no such offer", key=f"supply.{id}.usd_per_gpu_hour.ratio_to", got=other, hint=nearest(other, kinds))
+        for id, kind in kinds.items()
+        for other in kind.after()
+        if other not in kinds
+    ]
+    if faults:
+        raise InputError(faults)
+    order: list[str] = []
+    while len(order) < len(kinds):
+        ready = [id for id, kind in kinds.items() if id not in order and set(kind.after()) <= set(order)]
+        if not ready:
+            stuck = [id for id in kinds if id not in order]
+            raise InputError(
+                Fault("prices are ratios to each other in a circle", key=f"supply.{stuck[0]}", got=", ".join(stuck))
+            )
+        order += ready
+    return order

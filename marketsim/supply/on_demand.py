@@ -1,0 +1,54 @@
+"""Instances by the second at a list price: as many as the quota allows, kept as long as they are wanted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from marketsim.path import Path
+from marketsim.settings import Count, Duration, PositiveDuration, Seconds, Settings
+from marketsim.supply.kind import Capacity, FinanceFacts, MachineKind, Price, metered_price
+from marketsim.supply.offer import Offer
+from marketsim.throw import Throw
+from marketsim.units import UNLIMITED
+
+
+class Quota(Settings):
+    """Instances a provider lets one start before it is asked for more."""
+
+    initial: Count = Field(description="instances allowed from the start")
+    step: Count = Field(default=0, description="instances that one granted request adds; 0: none is granted")
+    grant: Duration = Field(default=0, description="from request to grant")
+
+
+class OnDemand(MachineKind):
+    """A cloud's on-demand instances. A stock-out blocks starts and takes nothing back."""
+
+    kind: Literal["on_demand"] = "on_demand"
+    provider: str = Field(min_length=1, max_length=64, description="who is paid")
+    usd_per_gpu_hour: Price = Field(description="price of one GPU for an hour")
+    quota_instances: Quota | None = Field(default=None, description="the provider's limit; none: no limit")
+    availability: Capacity | None = Field(default=None, description="stock that may run out; none: it never does")
+    billing_quantum: PositiveDuration = Field(default=Seconds(1), description="a lease is billed in whole ones")
+    billed_at_least: Annotated[Duration, Field(description="least time a lease is billed for")] = Seconds(0)
+
+    def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
+        """Metered; launchable up to the stock, kept without limit."""
+        quota = self.quota_instances
+        return Offer(
+            **self.machine(id, throw, finance),
+            launchable=self._stock(id, throw),
+            keepable=Path.constant(UNLIMITED),
+            price=metered_price(self, id, throw, self.shape.gpus),
+            quota=None if quota is None else quota.initial,
+            quota_step=0 if quota is None else quota.step,
+            quota_grant_s=0 if quota is None else quota.grant,
+            quantum_s=int(self.billing_quantum),
+            minimum_s=int(self.billed_at_least),
+        )
+
+    def _stock(self, id: str, throw: Throw) -> Path:
+        if self.availability is None:
+            return Path.constant(UNLIMITED)
+        return self.capacity(id, throw, self.availability)
