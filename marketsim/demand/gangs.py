@@ -1,0 +1,110 @@
+"""How many GPUs a job holds at once: instances x GPUs on each, a share of a GPU to a thousandth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field, model_validator
+
+from marketsim import settings, streams
+from marketsim.units import MILLI
+
+
+class Gang(NamedTuple):
+    """One class of gang: instances, and thousandths of a GPU on each."""
+
+    instances: int
+    milli: int
+
+    @property
+    def gpus(self) -> float:
+        """GPUs of the whole gang."""
+        return self.instances * self.milli / MILLI
+
+
+def _to_a_thousandth(gpus: float) -> float:
+    if abs(gpus * MILLI - round(gpus * MILLI)) > 1e-6:
+        raise ValueError("GPUs have at most 3 decimals")
+    if gpus > 1 and gpus != int(gpus):
+        raise ValueError("more than one GPU must be a whole number of them")
+    return gpus
+
+
+Gpus = Annotated[float, Field(gt=0, le=1024), AfterValidator(_to_a_thousandth)]
+Instances = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class GangRule(settings.Kind):
+    """The contract: the classes there are, and which of them each job has."""
+
+    def classes(self) -> tuple[Gang, ...]:
+        """All classes of gang that can come."""
+        raise NotImplementedError
+
+    def quantile(self, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Index into `classes()` of each job, shape as uniforms."""
+        raise NotImplementedError
+
+    def frequencies(self) -> NDArray[np.float64]:
+        """How often each class comes, adding up to 1."""
+        raise NotImplementedError
+
+
+class ConstantGang(GangRule):
+    """Always the same gang."""
+
+    scalar_key: ClassVar[str | None] = "gpus"
+    kind: Literal["constant"] = "constant"
+    gpus: Gpus = Field(default=1, description="GPUs on each instance")
+    instances: Instances = Field(default=1, description="instances held together")
+
+    def classes(self) -> tuple[Gang, ...]:
+        return (Gang(self.instances, round(self.gpus * MILLI)),)
+
+    def quantile(self, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
+        return np.zeros(len(uniforms), np.int64)
+
+    def frequencies(self) -> NDArray[np.float64]:
+        return np.ones(1)
+
+
+class Choices(GangRule):
+    """One of several gangs, by weight."""
+
+    kind: Literal["choices"] = "choices"
+    gpus: Annotated[tuple[Gpus, ...], Field(min_length=1, max_length=100, strict=False)] = Field(
+        description="GPUs on each instance, one entry a choice"
+    )
+    instances: Annotated[tuple[Instances, ...], Field(strict=False)] | None = Field(
+        default=None, description="instances of each choice; left out: 1 of each"
+    )
+    weights: Annotated[tuple[settings.NonNegative, ...], Field(strict=False)] = Field(
+        description="how often each choice comes"
+    )
+
+    @model_validator(mode="after")
+    def _matched(self) -> Self:
+        if len(self.weights) != len(self.gpus) or sum(self.weights) <= 0:
+            raise ValueError("weights must be one for each entry of gpus, and one above 0")
+        if self.instances is not None and len(self.instances) != len(self.gpus):
+            raise ValueError("instances must be one for each entry of gpus")
+        return self
+
+    def classes(self) -> tuple[Gang, ...]:
+        each = self.instances or (1,) * len(self.gpus)
+        return tuple(Gang(count, round(gpus * MILLI)) for count, gpus in zip(each, self.gpus, strict=True))
+
+    def quantile(self, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
+        return streams.pick(uniforms, np.array(self.weights))
+
+    def frequencies(self) -> NDArray[np.float64]:
+        return np.array(self.weights) / sum(self.weights)
+
+
+KINDS: dict[str, type[settings.Kind]] = {"constant": ConstantGang, "choices": Choices}
+if TYPE_CHECKING:
+    AnyGang = GangRule
+else:
+    AnyGang = settings.one_of(KINDS)
