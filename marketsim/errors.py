@@ -15,6 +15,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 MOST_FAULTS = 20
 
@@ -78,6 +79,9 @@ class InputError(MarketsimError):
         self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
         super().__init__("\n".join(self.lines()))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.faults)
+
     def lines(self) -> list[str]:
         """One line a fault, the last of at most 20 saying how many more there are."""
         shown = [str(fault) for fault in self.faults]
@@ -85,6 +89,13 @@ class InputError(MarketsimError):
             left = len(shown) - MOST_FAULTS + 1
             shown = [*shown[: MOST_FAULTS - 1], f"and {left} more faults of this kind"]
         return shown
+
+
+def _restored(kind: type[InputError], faults: tuple[Fault, ...]) -> InputError:
+    """The error as it was, whatever its own constructor takes: workers send theirs home."""
+    error = kind.__new__(kind)
+    InputError.__init__(error, faults)
+    return error
 
 
 class PriceError(InputError):

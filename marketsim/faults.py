@@ -10,6 +10,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from marketsim import plain_yaml, settings, units
 from marketsim.dotted import MISSING
-from marketsim.errors import Fault, nearest
+from marketsim.errors import Fault, InputError, nearest
 
 
 class Bounds(NamedTuple):
@@ -64,6 +65,17 @@ def placed(fault: Fault, document: plain_yaml.Document, of_key: bool = False) ->
         return replace(fault, file=label)
     place = document.place(path, of_key)
     return replace(fault, file=document.file, line=place and place.line, column=place and place.column)
+
+
+@contextmanager
+def in_file(document: plain_yaml.Document) -> Iterator[None]:
+    """Faults that are raised inside and know their key but no file get the place of the key in the document."""
+    try:
+        yield
+    except InputError as error:
+        error.faults = tuple(placed(one, document) if one.file is None and one.key else one for one in error.faults)
+        error.args = ("\n".join(error.lines()),)
+        raise
 
 
 def shown(value: Any) -> str | None:

@@ -1,0 +1,55 @@
+"""How answers look on a terminal: tables of at most 80 columns (or the terminal's), colour only where it is wanted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+from marketsim.errors import printable
+
+
+def on_stdout() -> Console:
+    """Where answers go. rich heeds NO_COLOR, COLUMNS and whether this is a terminal; without one it is 80 wide."""
+    from rich.console import Console
+
+    return Console(file=sys.stdout, highlight=False)
+
+
+def on_stderr() -> Console:
+    """Where progress goes."""
+    from rich.console import Console
+
+    return Console(file=sys.stderr, highlight=False)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = (), title: str = "") -> None:
+    """Print a table; the columns whose positions are in `numbers` are set to the right and never wrapped."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(printable(title)) if title else None)
+    drawn.title_justify = "left"
+    for place, name in enumerate(columns):
+        right = place in numbers
+        drawn.add_column(name, justify="right" if right else "left", no_wrap=right or place == 0, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(printable(cell)) for cell in row))
+    on_stdout().print(drawn)
+
+
+def say(text: str = "") -> None:
+    """A line of an answer."""
+    click.echo(text)
+
+
+def note(text: str, quiet: bool = False) -> None:
+    """A line of talk: stderr, so that it never mixes with an answer."""
+    if not quiet:
+        click.echo(printable(text), err=True)

@@ -1,0 +1,40 @@
+"""The options that several commands share, each said once."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+scenario = click.argument("scenario", type=click.Path(path_type=pathlib.Path), metavar="SCENARIO")
+edits = click.option(
+    "--set", "edits", multiple=True, metavar="KEY=VALUE", help="Change one setting by its dotted path; may be repeated."
+)
+seed = click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of all dice, instead of the scenario's.")
+replications = click.option(
+    "-n", "--replications", type=click.IntRange(1, 100_000), help="How often the dice are thrown."
+)
+workers = click.option(
+    "-j", "--workers", type=click.IntRange(1, 1024), help="Processes to use; all cores where not given."
+)
+policy = click.option("--policy", "policies", multiple=True, metavar="NAME", help="Only this policy; may be repeated.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no notes.")
+out = click.option(
+    "--out", type=click.Path(path_type=pathlib.Path), help="Results folder; results/NAME where not given."
+)
+
+
+def several(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """One decorator for several options, in their order."""
+
+    def apply(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return apply

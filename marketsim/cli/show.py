@@ -1,0 +1,81 @@
+"""`marketsim show`: the settings of a kind, or a scenario with every default and preset written out."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import click
+
+from marketsim.cli import console, options
+
+
+@click.command("show")
+@click.argument("thing", metavar="SCENARIO|FAMILY.KIND")
+@click.argument("path", required=False, metavar="[KEY]")
+@options.edits
+def command(thing: str, path: str | None, edits: tuple[str, ...]) -> None:
+    """Show a scenario as it is resolved, or the settings of a kind such as supply.spot.
+
+    KEY is a dotted path into the scenario, such as supply.own: only that part is shown.
+    """
+    if pathlib.Path(thing).suffix in (".yaml", ".yml") or pathlib.Path(thing).exists():
+        _scenario(thing, path, edits)
+    else:
+        _kind(thing)
+
+
+def _scenario(file: str, path: str | None, edits: tuple[str, ...]) -> None:
+    from marketsim import dotted, plain_yaml, scenario
+    from marketsim.errors import Fault, InputError
+
+    data: Any = scenario.to_data(scenario.load(file, edits))
+    if path:
+        try:
+            data = dotted.get(data, path)
+        except ValueError as error:
+            raise InputError(Fault(str(error))) from None
+        if data is dotted.MISSING:
+            raise InputError(Fault("the scenario has no such key", key=path))
+    text = plain_yaml.dump(data)
+    console.say(text.removesuffix("\n").removesuffix("\n..."))
+
+
+def _kind(name: str) -> None:
+    from marketsim import families
+    from marketsim.faults import bounds_of, in_words
+
+    kind = families.kind(name)
+    console.say(families.sentence(kind))
+    fields = getattr(kind, "model_fields", None)
+    if not fields:
+        for label in ("unit", "direction"):
+            if hasattr(kind, label):
+                console.say(f"{label}: {getattr(kind, label)}")
+        return
+    rows = []
+    for key, field in fields.items():
+        if key == "kind" or (key == "preset" and not kind.presets):
+            continue
+        rows.append([key, _default(field), in_words(bounds_of(field)) or "a mapping", field.description or ""])
+    console.table(["setting", "default", "allowed", "meaning"], rows)
+    if kind.presets:
+        console.say("presets: " + ", ".join(kind.presets))
+
+
+def _default(field: Any) -> str:
+    from marketsim import settings
+    from marketsim.faults import bounds_of
+    from marketsim.units import duration_text
+
+    if field.is_required():
+        return "(required)"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, settings.Settings):
+        tag = settings.kind_tag(value)
+        return tag if tag and tag != "None" else "see there"
+    if value is None or value == () or value == {}:
+        return "none"
+    if bounds_of(field).duration and isinstance(value, int):
+        return duration_text(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
