@@ -1,0 +1,468 @@
+"""What a lever is: a technique that changes a need, with what it costs to earn and how it may fail.
+
+A lever offers one level or several, the one asked for first and milder ones behind it. Each level is an `Effect`:
+bytes, prefill, decode and training speed are four figures, because a technique that saves one seldom saves the others.
+Before it helps, its one-off work must run; then the metric is measured against the floor, and where it misses, the next
+milder level is tried, with the time and money of the first gone. All of that is drawn ahead, so that the World holds
+the outcome of each lever before any policy adopts it.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, TypeVar, cast
+
+from pydantic import Field, model_validator
+
+from marketsim.data.gpus import canonical
+from marketsim.demand.job import Need, Service
+from marketsim.errors import InputError
+from marketsim.levers import hardware
+from marketsim.settings import Duration, Kind, Name, NonNegative, Positive, PositiveCount, Settings, Share
+from marketsim.streams import Dice
+from marketsim.units import HOUR_S, MILLI
+
+Basis = Literal["measured", "published", "user"]
+Target = TypeVar("Target", Need, Service)
+
+ONE_SIDED_95 = 1.645  # normal quantile: a level clears the floor where at most one draw in twenty would miss it
+HIGHER_IS_BETTER = {"perplexity_ratio": False, "wer": False, "perplexity": False, "top1_error": False}
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether more of a metric is better: true of all but error rates and perplexities."""
+    return HIGHER_IS_BETTER.get(metric, True)
+
+
+class Floor(Settings):
+    """The worst value of the metric that is still good enough: one of the two bounds."""
+
+    metric: str = Field(description="the metric as the lever measures it, such as perplexity_ratio, top1 or wer")
+    at_most: float | None = Field(default=None, description="largest value allowed, for metrics where less is better")
+    at_least: float | None = Field(default=None, description="least value allowed, for metrics where more is better")
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Floor:
+        if (self.at_most is None) == (self.at_least is None):
+            raise ValueError("a floor has one of at_most and at_least")
+        wanted = "at_least" if higher_is_better(self.metric) else "at_most"
+        if getattr(self, wanted) is None:
+            raise ValueError(f"a floor of {self.metric} is given by {wanted}")
+        return self
+
+    @property
+    def bound(self) -> float:
+        """The value of the bound, in the metric's unit."""
+        return float(self.at_most if self.at_most is not None else self.at_least or 0.0)
+
+    def met_by(self, value: float) -> bool:
+        """Whether a value is good enough; the bound itself is."""
+        return value <= self.bound if self.at_most is not None else value >= self.bound
+
+    def cleared_by(self, mean: float, se: float) -> bool:
+        """Whether the 95 % bound of an estimate is good enough: mean - 1.645 se, or mean + 1.645 se for `at_most`."""
+        return self.met_by(mean + ONE_SIDED_95 * se if self.at_most is not None else mean - ONE_SIDED_95 * se)
+
+
+@dataclass(frozen=True)
+class LeverWork:
+    """The one-off work that earns a level: GPU-hours on a named GPU, then a delay, with data to read and money paid."""
+
+    gpu_hours: float = 0.0
+    gpu: str = "A100-80GB"
+    gpus: int = 1
+    delay_s: int = 0
+    data_gb: float = 0.0
+    memory_gb_per_gpu: float = 0.0
+    usd: float = 0.0
+    source: str = ""
+
+    @property
+    def work(self) -> int:
+        """Milli-GPU-seconds on the reference GPU `gpu`, 0 where nothing has to run."""
+        return round(self.gpu_hours * HOUR_S * MILLI)
+
+    @property
+    def run_s(self) -> int:
+        """Whole seconds the work takes on its own GPUs."""
+        return -(-self.work // (self.gpus * MILLI))
+
+    def need(self, lever: str, residency: tuple[str, ...] | None = None) -> Need:
+        """What the one-off job asks for: a job of workload `lever-NAME`."""
+        return Need(
+            workload=f"lever-{lever}",
+            milli=self.gpus * MILLI,
+            memory_gb_per_gpu=self.memory_gb_per_gpu,
+            reference_gpu=self.gpu,
+            residency=residency,
+            data_gb=self.data_gb,
+        )
+
+    def then(self, other: LeverWork) -> LeverWork:
+        """Both works, one after the other; GPU-hours add up on the first's GPU, which both name."""
+        if not other.gpu_hours:
+            gpu, gpus = self.gpu, self.gpus
+        elif not self.gpu_hours or self.gpu == other.gpu:
+            gpu, gpus = other.gpu, max(self.gpus, other.gpus)
+        else:
+            raise InputError(f"one chain's one-off work names two GPUs, {self.gpu} and {other.gpu}; give one_off.gpu")
+        return LeverWork(
+            gpu_hours=self.gpu_hours + other.gpu_hours,
+            gpu=gpu,
+            gpus=gpus,
+            delay_s=self.delay_s + other.delay_s,
+            data_gb=max(self.data_gb, other.data_gb),
+            memory_gb_per_gpu=max(self.memory_gb_per_gpu, other.memory_gb_per_gpu),
+            usd=self.usd + other.usd,
+            source="; ".join(dict.fromkeys(part for part in (self.source, other.source) if part)),
+        )
+
+
+ANY = ""  # in a speed-up by hardware: where the source names none
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One level of a technique. Ratios are before over after: size 4 is a quarter of the bytes, speed 2 half the time.
+
+    prefill, decode: speed-up by GPU name, `ANY` for a source that names no hardware; a GPU not named gets the least
+    known figure and is unverified. requires: what the hardware must have (`hardware.FEATURES`), else speed stays at 1.
+    before: the metric without the lever; change: what is added to it, in its unit; se: standard error of the change on
+    the user's own model; n: figures behind it. unverified: put together from parts that nobody measured together.
+    """
+
+    label: str
+    metric: str
+    before: float
+    change: float
+    se: float
+    n: int = 1
+    size_ratio: float = 1.0
+    train_speedup: float = 1.0
+    prefill: Mapping[str, float] = field(default_factory=dict)
+    decode: Mapping[str, float] = field(default_factory=dict)
+    requires: str | None = None
+    work: LeverWork = field(default_factory=LeverWork)
+    basis: Basis = "published"
+    source: str = ""
+    unverified: bool = False
+
+    @property
+    def after(self) -> float:
+        """The metric to be expected with the lever."""
+        return self.before + self.change
+
+    def speedup(self, phase: str, gpu: str) -> float:
+        """How many times faster `prefill` or `decode` is on a GPU; 1 where it lacks what the technique requires."""
+        if self.requires is not None and not hardware.has(gpu, self.requires):
+            return 1.0
+        known: Mapping[str, float] = getattr(self, phase)
+        found = hardware.nearest_class(gpu, known)
+        if found is not None:
+            return known[found]
+        return known.get(ANY, min(known.values(), default=1.0))
+
+    def verified_on(self, gpu: str) -> bool:
+        """Whether a figure of this very hardware stands behind the decode speed-up."""
+        return not self.unverified and hardware.nearest_class(gpu, self.decode) is not None
+
+    def sees(self, hardness: float) -> float:
+        """The metric of one model: `hardness` standard errors worse than expected."""
+        worse = -1.0 if higher_is_better(self.metric) else 1.0
+        return self.after + worse * hardness * self.se
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One level that was worked for: what came out, and whether it met the floor."""
+
+    level: int
+    label: str
+    value: float
+    met: bool
+
+
+@dataclass(frozen=True)
+class LeverOutcome:
+    """What adopting a lever comes to in this replication, drawn whether or not anybody adopts it.
+
+    level: the level in force afterwards, None where none met the floor and the need stays as it was. work: of all
+    levels tried. value: the metric in force.
+    """
+
+    tried: tuple[Tried, ...]
+    level: int | None
+    metric: str
+    value: float
+    work: LeverWork
+    job_work: int | None = None  # milli-GPU-seconds of each job afterwards, where the lever replaces the work itself
+
+    @property
+    def success(self) -> bool:
+        """Whether the level asked for met the floor at once."""
+        return self.level == 0
+
+    @property
+    def code(self) -> int:
+        """For the ledger's `adopted.outcome`: the level in force, -1 for none."""
+        return -1 if self.level is None else self.level
+
+
+class OneOff(Settings):
+    """The user's own figure of the work that earns the lever."""
+
+    gpu_hours: NonNegative = Field(description="GPU-hours of the one-off work")
+    gpu: str = Field(default="A100-80GB", description="GPU on which they are counted")
+    gpus: PositiveCount = Field(default=1, description="GPUs used together")
+    delay: Duration = Field(default=0, description="time for evaluation and rollout after the work")
+    data_gb: NonNegative = Field(default=0.0, description="data that the work reads, in GB")
+    memory_gb_per_gpu: NonNegative = Field(default=0.0, description="memory it needs on each GPU, in GB")
+    usd: NonNegative = Field(default=0.0, description="money paid beside the GPU-hours, such as labels or engineers")
+
+    def as_work(self) -> LeverWork:
+        """The same as `LeverWork`; InputError for an unknown GPU."""
+        return LeverWork(
+            gpu_hours=self.gpu_hours,
+            gpu=canonical(self.gpu),
+            gpus=self.gpus,
+            delay_s=self.delay,
+            data_gb=self.data_gb,
+            memory_gb_per_gpu=self.memory_gb_per_gpu,
+            usd=self.usd,
+            source="given by the user",
+        )
+
+
+class Figures(Settings):
+    """The user's own measurement of a technique on his own model; ratios are before over after."""
+
+    metric: str = Field(description="what the quality is measured in")
+    before: float = Field(description="the metric without the technique")
+    change: float = Field(description="what the technique adds to it")
+    se: NonNegative = Field(description="standard error of the change")
+    n: PositiveCount = Field(default=1, description="measurements behind it")
+    size_ratio: Positive = Field(default=1.0, description="bytes before over bytes after")
+    train_speedup: Positive = Field(default=1.0, description="training time before over after")
+    prefill_speedup: Positive = Field(default=1.0, description="prefill time before over after")
+    decode_speedup: Positive = Field(default=1.0, description="decode (or whole inference) time before over after")
+    requires: Literal["int8", "fp8", "2:4", "cpu", "cpu-sparse"] | None = Field(
+        default=None, description="what the hardware must have for the speed-up"
+    )
+    source: str = Field(min_length=1, description="where and when it was measured")
+
+    def as_effect(self, label: str, work: LeverWork) -> Effect:
+        """The same as a level."""
+        return Effect(
+            label=label,
+            metric=self.metric,
+            before=self.before,
+            change=self.change,
+            se=self.se,
+            n=self.n,
+            size_ratio=self.size_ratio,
+            train_speedup=self.train_speedup,
+            prefill={ANY: self.prefill_speedup},
+            decode={ANY: self.decode_speedup},
+            requires=self.requires,
+            work=work,
+            basis="user",
+            source=self.source,
+        )
+
+
+class Lever(Kind):
+    """The contract: `published()` is a kind's own; the rest follows from it."""
+
+    applies_to: ClassVar[type] = Service  # or Need: what the technique changes
+    needs_files: ClassVar[bool] = False  # levels() can be asked only of what `prepared` returns
+
+    target: Name = Field(description="the demand whose need it changes")
+    floor: Floor | None = Field(default=None, description="worst metric that is good enough; none: never fails")
+    fall_back: bool = Field(default=True, description="whether milder levels are tried when the floor is missed")
+    hardware: tuple[str, ...] = Field(
+        default=(), strict=False, description="GPUs it is meant for; each must have what the technique requires"
+    )
+    weights_memory_share: Share = Field(
+        default=0.8, description="share of a replica's memory that is weights; the rest is cache (assumption)"
+    )
+    decode_time_share: Share | None = Field(
+        default=None, description="share of serving time spent decoding; by default from the tokens of a request"
+    )
+    speedup_kept: Share = Field(
+        default=1.0, description="share of the published single-stream speed-up left at the batch sizes served"
+    )
+    requests_per_s_on: dict[str, Positive] = Field(
+        default_factory=dict, description="requests a second of a levered replica on GPUs that could not serve before"
+    )
+    one_off: OneOff | None = Field(default=None, description="the user's own one-off work, in place of a published one")
+    figures: Figures | None = Field(default=None, description="the user's own measurements, in place of published ones")
+
+    def levels(self) -> tuple[Effect, ...]:
+        """The level asked for, then milder ones; the user's own figures are the only level where they are given."""
+        if self.figures is None:
+            return self.published()
+        work = self.one_off.as_work() if self.one_off is not None else None
+        if work is None:
+            raise ValueError("figures of your own need one_off too: what the work to get there takes")
+        return (self.figures.as_effect(str(getattr(self, "kind", "lever")), work),)
+
+    def published(self) -> tuple[Effect, ...]:
+        """The levels as the tables of facts have them, the one asked for first, then milder ones."""
+        raise NotImplementedError
+
+    def work_or(self, known: LeverWork | None) -> LeverWork:
+        """The user's one-off work, else the published one; ValueError where there is neither, as it is never free."""
+        if self.one_off is not None:
+            return self.one_off.as_work()
+        if known is None:
+            raise ValueError("no one-off work is published for this technique; give one_off: {gpu_hours: ...}")
+        return known
+
+    def prepared(self, folder: pathlib.Path | None) -> Lever:
+        """The lever with what it reads from files beside the scenario; itself where it reads none."""
+        return self
+
+    @model_validator(mode="after")
+    def _figures_make_sense(self) -> Lever:
+        if not self.needs_files:
+            check(self)
+        return self
+
+    def transform(self, need: Target, level: int = 0) -> Target:
+        """The need with the lever at a level; the type given is the type returned."""
+        effect = self.levels()[level]
+        changed: Service | Need = self._service(need, effect) if isinstance(need, Service) else self._need(need, effect)
+        return cast(Target, changed)
+
+    def job_work(self, need: Need, work: int, level: int = 0) -> int:
+        """Milli-GPU-seconds of a job of the levered need, at least 1; services have none."""
+        return max(1, round(work / self.levels()[level].train_speedup))
+
+    def one_off_job(self, level: int = 0) -> LeverWork:
+        """The work that earns a level."""
+        return self.levels()[level].work
+
+    def draw(self, dice: Dice) -> LeverOutcome:
+        """This replication's outcome. One hardness holds for all levels: a model bad at 2 bits is bad at 3."""
+        return outcome_of(self.levels() if self.fall_back else self.levels()[:1], self.floor, dice)
+
+    def refuses(self, need: Need | Service) -> str | None:
+        """Why the lever cannot change a need, None where it can."""
+        if not isinstance(need, self.applies_to):
+            is_a = "serving, not training" if self.applies_to is Service else "training, not serving"
+            return f"{getattr(self, 'kind', 'this lever')} changes {is_a}"
+        requires = self.levels()[0].requires
+        if isinstance(need, Service) and requires is not None:
+            gpus = sorted({*need.replica_requests_per_s, *self.requests_per_s_on})
+            if gpus and not any(hardware.has(gpu, requires) for gpu in gpus):
+                return f"needs {requires}, which none of {', '.join(gpus)} has"
+        return None
+
+    def _need(self, need: Need, effect: Effect) -> Need:
+        return replace(need, memory_gb_per_gpu=self._memory_gb(need.memory_gb_per_gpu, effect))
+
+    def _memory_gb(self, memory_gb: float, effect: Effect) -> float:
+        weights = self.weights_memory_share
+        return memory_gb * (1 - weights + weights / effect.size_ratio)
+
+    def _service(self, service: Service, effect: Effect) -> Service:
+        share = self.decode_time_share if self.decode_time_share is not None else decode_share(service)
+        rates = {gpu: rate * self._faster(effect, gpu, share) for gpu, rate in service.replica_requests_per_s.items()}
+        rates |= {gpu: rate for gpu, rate in self.requests_per_s_on.items() if gpu not in rates}
+        memory = self._memory_gb(service.replica.memory_gb_per_gpu, effect)
+        return replace(
+            service, replica=replace(service.replica, memory_gb_per_gpu=memory), replica_requests_per_s=rates
+        )
+
+    def _faster(self, effect: Effect, gpu: str, decode: float) -> float:
+        """Requests a second after over before: prefill and decode each keep their own speed-up."""
+        kept = self.speedup_kept
+        prefill, tokens = (1 + kept * (effect.speedup(phase, gpu) - 1) for phase in ("prefill", "decode"))
+        return 1.0 / ((1 - decode) / prefill + decode / tokens)
+
+
+def outcome_of(levels: tuple[Effect, ...], floor: Floor | None, dice: Dice) -> LeverOutcome:
+    """Levels tried in turn against the floor with one draw of how hard this model is to change."""
+    hardness = float(dice.normals("hardness", 1)[0])
+    tried: list[Tried] = []
+    work = LeverWork()
+    for level, effect in enumerate(levels):
+        value = effect.sees(hardness)
+        work = work.then(effect.work)
+        met = floor is None or floor.met_by(value)
+        tried.append(Tried(level, effect.label, value, met))
+        if met:
+            return LeverOutcome(tuple(tried), level, effect.metric, value, work)
+    return LeverOutcome(tuple(tried), None, levels[0].metric, levels[0].before, work)
+
+
+def decode_share(service: Service) -> float:
+    """Share of a request's time spent decoding, from its tokens and one model's measured rates; 1 without tokens.
+
+    Rates: 923.49 tokens a second in prefill and 29.17 in decode, Llama-3.1-8B F16 (llama.cpp tools/quantize README).
+    """
+    if not service.output_tokens:
+        return 1.0
+    prefill_s, decode_s = (service.input_tokens or 0.0) / 923.49, service.output_tokens / 29.17
+    return decode_s / (prefill_s + decode_s)
+
+
+def check(lever: Lever) -> None:
+    """ValueError where the floor, the hardware or the one-off work of a lever cannot be."""
+    first = lever.levels()[0]
+    if lever.floor is not None:
+        if lever.floor.metric != first.metric:
+            raise ValueError(f"its quality is measured in {first.metric}, not in {lever.floor.metric}")
+        if not lever.floor.met_by(first.before):
+            raise ValueError(
+                f"the floor of {lever.floor.bound:g} asks for more than the model has without the lever "
+                f"({first.metric} {first.before:g})"
+            )
+    try:
+        for gpu in (*lever.hardware, *lever.requests_per_s_on):
+            canonical(gpu)
+            if first.requires is not None and not hardware.has(gpu, first.requires):
+                raise ValueError(f"needs {first.requires}, which {gpu} lacks")
+        if lever.one_off is not None:
+            canonical(lever.one_off.gpu)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class DrawnLever:
+    """What the World holds under a lever's name: its settings and this replication's outcome."""
+
+    name: str
+    lever: Lever
+    outcome: LeverOutcome
+
+    @property
+    def target(self) -> str:
+        """The demand that is changed."""
+        return self.lever.target
+
+    @property
+    def work(self) -> LeverWork:
+        """The one-off work of all levels that will be tried."""
+        return self.outcome.work
+
+    def changed(self, need: Target) -> Target:
+        """The need once the work is done: at the level in force, or as it was."""
+        return need if self.outcome.level is None else self.lever.transform(need, self.outcome.level)
+
+    def changed_work(self, need: Need, work: int) -> int:
+        """Milli-GPU-seconds of a job that arrives once the work is done; `need` is the unlevered one."""
+        if self.outcome.level is None:
+            return work
+        if self.outcome.job_work is not None:
+            return self.outcome.job_work
+        return self.lever.job_work(need, work, self.outcome.level)
+
+
+def drawn(name: str, lever: Lever, dice: Dice, folder: pathlib.Path | None = None) -> DrawnLever:
+    """A lever thrown for one replication; `dice` are the World's, the lever's own stream is named after it."""
+    ready = lever.prepared(folder)
+    return DrawnLever(name, ready, ready.draw(dice.under(f"levers/{name}")))
