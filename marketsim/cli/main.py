@@ -7,6 +7,7 @@ Commands are loaded when they are asked for, so `--help` imports no numpy.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import os
@@ -146,10 +147,8 @@ def _reader_left() -> int:
 
 
 def _silence(stream: Any) -> None:
-    try:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    except (OSError, ValueError, AttributeError):
-        pass
 
 
 def say_errors(lines: Sequence[str]) -> None:

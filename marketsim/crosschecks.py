@@ -1,0 +1,153 @@
+"""What must agree between the parts of a scenario: names that are used exist, dates lie inside the horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from marketsim import dotted, metrics, plain_yaml, units
+from marketsim.errors import Fault, InputError, nearest
+from marketsim.policies.procurement import terms
+from marketsim.supply.kind import pricing_order
+
+if TYPE_CHECKING:
+    from marketsim.scenario import Scenario
+
+
+def faults_of(scenario: Scenario, data: Mapping[str, Any]) -> list[Fault]:
+    """All disagreements, each with the dotted path of the setting that is wrong. data: what the user wrote."""
+    checks = (_policies, _offers, _levers, _credits, _held, _backlog, _metrics)
+    found = [fault for check in checks for fault in check(scenario)]
+    return found + list(_sources(scenario, data))
+
+
+def _unknown(what: str, path: str, name: str, known: Any) -> Fault:
+    names = sorted(str(one) for one in known)
+    hint = nearest(name, names)
+    allowed = None if hint else ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") or "there is none"
+    return Fault(f"no {what} has this name", key=path, got=name, allowed=allowed, hint=hint)
+
+
+def named(value: Any, path: str, keys: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """(dotted path, name) of every text below the given keys, anywhere inside plain data."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            below = plain_yaml.join(path, str(key))
+            if key in keys and isinstance(part, str):
+                yield below, part
+            elif key in keys and isinstance(part, list | tuple):
+                yield from (
+                    (plain_yaml.join(below, index), one) for index, one in enumerate(part) if isinstance(one, str)
+                )
+            else:
+                yield from named(part, below, keys)
+    elif isinstance(value, list | tuple):
+        for index, part in enumerate(value):
+            yield from named(part, plain_yaml.join(path, index), keys)
+
+
+def _policies(scenario: Scenario) -> Iterator[Fault]:
+    for name, policy in scenario.policies.items():
+        path = f"policies.{name}"
+        data = policy.model_dump(mode="json")
+        for below, offer in named(data, path, ("offer", "offers", "fallback")):
+            if offer not in scenario.supply:
+                yield _unknown("offer", below, offer, scenario.supply)
+        for index, lever in enumerate(policy.levers):
+            if lever not in scenario.levers:
+                yield _unknown("lever", f"{path}.levers[{index}]", lever, scenario.levers)
+        yield from _plan(scenario, policy.procurement, f"{path}.procurement")
+
+
+def _plan(scenario: Scenario, procurement: Any, path: str) -> Iterator[Fault]:
+    """What a plan says beforehand can be said wrong beforehand: the kind of offer, and the date."""
+    for verb, kinds in terms.SELLS.items():
+        for index, item in enumerate(getattr(procurement, verb, ())):
+            below = f"{path}.{verb}[{index}]"
+            offer = scenario.supply.get(item.offer)
+            if offer is not None and offer.kind not in kinds:
+                able = [name for name, one in scenario.supply.items() if one.kind in kinds]
+                done = {"sign": "signed", "buy": "bought"}[verb]
+                what = f"{terms.article(offer.kind)} {offer.kind} offer cannot be {done}"
+                yield Fault(what, key=f"{below}.offer", got=item.offer, allowed=", ".join(able) or "no offer here can")
+            if item.at >= scenario.horizon:
+                what = "is at or after the horizon, so that it would never be used: start it earlier"
+                allowed = f"before {units.duration_text(scenario.horizon)}"
+                yield Fault(what, key=f"{below}.at", got=units.duration_text(item.at), allowed=allowed)
+
+
+def _offers(scenario: Scenario) -> Iterator[Fault]:
+    for name, offer in scenario.supply.items():
+        path = f"supply.{name}"
+        data = offer.model_dump(mode="json")
+        for below, workload in named(data, path, ("data_here", "serves")):
+            if workload not in scenario.demand:
+                yield _unknown("demand", below, workload, scenario.demand)
+    try:
+        pricing_order(scenario.supply)
+    except InputError as error:
+        yield from error.faults
+
+
+def _levers(scenario: Scenario) -> Iterator[Fault]:
+    for name, lever in scenario.levers.items():
+        for below, workload in named(lever.model_dump(mode="json"), f"levers.{name}", ("target", "targets")):
+            if workload not in scenario.demand:
+                yield _unknown("demand", below, workload, scenario.demand)
+
+
+def _credits(scenario: Scenario) -> Iterator[Fault]:
+    providers = {getattr(offer, "provider", None) for offer in scenario.supply.values()} - {None}
+    for index, credit in enumerate(scenario.finance.credits):
+        if credit.provider not in providers:
+            path = f"finance.credits[{index}].provider"
+            yield _unknown("offer's provider", path, credit.provider, providers)
+
+
+def _held(scenario: Scenario) -> Iterator[Fault]:
+    for key, kinds in (("contracts", terms.SIGNED), ("servers", terms.BOUGHT)):
+        for index, held in enumerate(getattr(scenario.initial, key)):
+            path = f"initial.{key}[{index}].offer"
+            offer = scenario.supply.get(held.offer)
+            if offer is None:
+                yield _unknown("offer", path, held.offer, scenario.supply)
+            elif offer.kind not in kinds:
+                yield Fault(f"{terms.article(offer.kind)} {offer.kind} offer has no {key}", key=path, got=held.offer)
+
+
+def _backlog(scenario: Scenario) -> Iterator[Fault]:
+    backlog = scenario.ends.backlog
+    metered = [name for name, offer in scenario.supply.items() if offer.kind in ("on_demand", "spot")]
+    if backlog != "on_demand" and backlog not in metered:
+        yield _unknown("metered offer", "ends.backlog", backlog, ["on_demand", *metered])
+
+
+def _metrics(scenario: Scenario) -> Iterator[Fault]:
+    objective = scenario.objective
+    if objective is not None:
+        if objective.minimize not in metrics.KINDS:
+            yield _unknown("metric", "objective.minimize", objective.minimize, metrics.KINDS)
+        for name in objective.subject_to:
+            if name not in metrics.KINDS:
+                yield _unknown("metric", f"objective.subject_to.{name}", name, metrics.KINDS)
+    until = getattr(scenario.experiment.replications, "until", None)
+    if until is not None and until.metric not in metrics.KINDS:
+        yield _unknown("metric", "experiment.replications.until.metric", until.metric, metrics.KINDS)
+
+
+def _sources(scenario: Scenario, data: Mapping[str, Any]) -> Iterator[Fault]:
+    """A source names a figure of this scenario, written or default."""
+    from marketsim.scenario import to_data
+
+    full: Any = None
+    for path in scenario.sources:
+        try:
+            if dotted.get(data, path) is not dotted.MISSING:
+                continue
+            full = full or to_data(scenario)
+            if dotted.get(full, path) is not dotted.MISSING:
+                continue
+        except ValueError:
+            pass
+        what = "names no setting of this scenario"
+        yield Fault(what, key=f"sources.{path}", allowed="a dotted path such as supply.own.pue")

@@ -1,0 +1,250 @@
+"""What cannot work although every setting is allowed: told before a run, with the reason and the dotted path.
+
+`impossible` are faults: nothing could ever run. `doubts` are warnings: it will run, and disappoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from marketsim import units
+from marketsim.demand.job import NEVER, Need
+from marketsim.errors import Fault
+from marketsim.scenario import Scenario
+from marketsim.supply.offer import Offer
+from marketsim.units import HOUR_S, MILLI, PPM, duration_text
+from marketsim.world import World
+
+DEAR_USD_PER_GPU_HOUR = 100.0  # no GPU is rented for as much in 2026: a price in cents, or of a whole cluster
+MONTH_S = units.MONTH_S
+
+
+def impossible(scenario: Scenario, world: World) -> list[Fault]:
+    """Faults for which no policy could serve anything at all."""
+    if any(_market_instances(offer, world) or offer.usd_per_input_token is not None for offer in world.offers):
+        return []
+    if world.orders or any(_commits(scenario, name) for name in scenario.policies):
+        return []
+    what = "no capacity anywhere: no offer can start an instance, and no policy signs or buys one"
+    return [Fault(what, key="supply")]
+
+
+def doubts(scenario: Scenario, world: World) -> list[Fault]:
+    """Warnings, in the order of the scenario's parts."""
+    checks = (_no_home, _late_anyway, _homeless_services, _contracts, _deliveries, _prices, _load)
+    return [fault for check in checks for fault in check(scenario, world)]
+
+
+def _commits(scenario: Scenario, policy: str) -> bool:
+    """Whether a policy's procurement may bring instances; only a rule that plans nothing does not."""
+    procurement: Any = scenario.policies[policy].procurement
+    if procurement.kind == "none":
+        return False
+    return bool(procurement.sign or procurement.buy) if procurement.kind == "fixed_plan" else True
+
+
+def _market_instances(offer: Offer, world: World) -> int:
+    """The most instances that the market ever lets run at once, quota included."""
+    most = int(offer.launchable.clipped(world.end_s).values.max())
+    if offer.quota is not None and not offer.quota_step:
+        most = min(most, offer.quota)
+    return most
+
+
+def _room(offer: Offer, world: World) -> int:
+    """Instances an offer can have at all, by market or by commitment."""
+    if offer.commitment is not None:
+        return offer.most_instances or units.UNLIMITED
+    return _market_instances(offer, world)
+
+
+def _homes(need: Need, world: World) -> list[Offer]:
+    return [offer for offer in world.offers if offer.refuses(need) is None and _room(offer, world) >= need.instances]
+
+
+def _why_not(need: Need, world: World) -> str:
+    reasons = []
+    for offer in world.offers:
+        why = offer.refuses(need) or f"has at most {_room(offer, world)} instances"
+        reasons.append(f"{offer.id} {why}")
+    return "; ".join(reasons[:4]) + ("; ..." if len(reasons) > 4 else "")
+
+
+def _no_home(scenario: Scenario, world: World) -> Iterator[Fault]:
+    """Gangs that no offer can hold."""
+    counts = np.bincount(world.jobs.need, minlength=len(world.jobs.needs))
+    for need, count in zip(world.jobs.needs, counts, strict=True):
+        if count and not _homes(need, world):
+            gang = f"{need.instances} x {need.milli / MILLI:g}"
+            what = f"no offer can hold a gang of {gang} GPUs, so {count} jobs never run: {_why_not(need, world)}"
+            yield Fault(what, key=f"demand.{need.workload}.gang")
+
+
+def fastest_s(need: Need, work: np.ndarray, world: World) -> np.ndarray:
+    """Seconds from start to end on the fastest offer that can hold the need, shape as `work`; NEVER where none can."""
+    homes = _homes(need, world)
+    if not homes:
+        return np.full(work.shape, NEVER, np.int64)
+    times = [offer.boot_s + np.ceil(work * (PPM / offer.speed_for(need) / need.gang_milli)) for offer in homes]
+    return np.min(times, axis=0).astype(np.int64)
+
+
+def _late_anyway(scenario: Scenario, world: World) -> Iterator[Fault]:
+    """Deadlines shorter than the fastest run."""
+    jobs = world.jobs
+    late: dict[str, int] = {}
+    dated: dict[str, int] = {}
+    worst: dict[str, tuple[int, int]] = {}
+    for index, need in enumerate(jobs.needs):
+        rows = np.flatnonzero((jobs.need == index) & (jobs.deadline_s != NEVER))
+        if not len(rows) or not _homes(need, world):
+            continue
+        allowed_s = jobs.deadline_s[rows] - jobs.arrival_s[rows]
+        least_s = need.checkpoint.start_s + fastest_s(need, jobs.work[rows], world)
+        over = least_s - allowed_s
+        name = need.workload
+        dated[name] = dated.get(name, 0) + len(rows)
+        late[name] = late.get(name, 0) + int((over > 0).sum())
+        if over.max() > 0:
+            row = int(over.argmax())
+            worst[name] = max(worst.get(name, (0, 0)), (int(least_s[row]), int(allowed_s[row])))
+    for name, count in late.items():
+        if count:
+            least, allowed = worst[name]
+            what = (
+                f"{count} of {dated[name]} deadlines are shorter than the fastest run "
+                f"({least / HOUR_S:.1f} h where {allowed / HOUR_S:.1f} h are given, at worst): missed under any policy"
+            )
+            yield Fault(what, key=f"demand.{name}.deadline")
+
+
+def _homeless_services(scenario: Scenario, world: World) -> Iterator[Fault]:
+    for service in world.services:
+        homes = [
+            offer
+            for offer in world.offers
+            if (offer.usd_per_input_token is not None and (offer.serves is None or service.name in offer.serves))
+            or (
+                service.replica_requests_per_s.get(offer.shape.gpu, 0) > 0
+                and offer.shape.refuses(service.replica) is None
+                and (offer.serves is None or service.name in offer.serves)
+            )
+        ]
+        if not homes:
+            known = ", ".join(service.replica_requests_per_s) or "none"
+            what = f"no offer can serve it: a replica's rate is known on {known}, needs {_shape_of(service.replica)}"
+            yield Fault(what, key=f"demand.{service.name}")
+
+
+def _shape_of(need: Need) -> str:
+    return f"{need.milli / MILLI:g} GPUs of {need.memory_gb_per_gpu:g} GB"
+
+
+def _planned(scenario: Scenario, verb: str) -> Iterator[tuple[str, Any]]:
+    for name, policy in scenario.policies.items():
+        for index, item in enumerate(getattr(policy.procurement, verb, ())):
+            yield f"policies.{name}.procurement.{verb}[{index}]", item
+
+
+def _contracts(scenario: Scenario, world: World) -> Iterator[Fault]:
+    """Contracts that outlive the horizon."""
+    for path, item in _planned(scenario, "sign"):
+        terms = world.offers[world.offer_index[item.offer]].commitment
+        if terms is None:
+            continue
+        delivered_s = terms.delivered_s(item.at, 0)
+        ends_s = terms.ends_s(delivered_s, item.term)
+        if ends_s is not None and ends_s > world.horizon_s:
+            over = f"{(ends_s - world.horizon_s) / MONTH_S:.1f} months"
+            key = f"{path}.term" if item.term is not None else f"supply.{item.offer}.term"
+            what = (
+                f"the contract of {path.split('.')[1]} outlives the horizon by {over}; "
+                "the rest is charged in full, less resale"
+            )
+            yield Fault(what, key=key)
+
+
+def _deliveries(scenario: Scenario, world: World) -> Iterator[Fault]:
+    """What is ordered and comes only after the horizon, paid for and never used."""
+    for verb in ("sign", "buy"):
+        for path, item in _planned(scenario, verb):
+            terms = world.offers[world.offer_index[item.offer]].commitment
+            if terms is None:
+                continue
+            delivered_s = terms.delivered_s(item.at, 0)
+            if delivered_s >= world.horizon_s:
+                lead = duration_text((delivered_s - item.at) // units.DAY_S * units.DAY_S)
+                name = path.split(".")[1]
+                what = f"{name} orders it to come after the horizon (lead {lead}): paid for, never used"
+                yield Fault(what, key=f"supply.{item.offer}.lead")
+
+
+def _prices(scenario: Scenario, world: World) -> Iterator[Fault]:
+    """Prices that are old, estimated, or too high to be of one GPU."""
+    today = scenario.start.strftime("%Y-%m-%d")
+    for name, kind in scenario.supply.items():
+        key = f"supply.{name}.usd_per_gpu_hour"
+        setting = kind.price_setting()
+        if setting is not None:
+            for text in setting.warnings(kind.asked(name), today):
+                yield Fault(text, key=key)
+        offer = world.offers[world.offer_index[name]]
+        if offer.price is not None:
+            usd = float(offer.price.clipped(world.end_s).values.max()) / offer.shape.gpus
+            if usd > DEAR_USD_PER_GPU_HOUR:
+                what = "USD for one GPU and hour is implausible: is it in cents, or of a whole instance?"
+                yield Fault(what, key=key, got=f"{usd:g}")
+
+
+def _load(scenario: Scenario, world: World) -> Iterator[Fault]:
+    """Offered load above the capacity that a policy can have."""
+    load = mean_load_gpus(world)
+    for name in scenario.policies:
+        capacity = _capacity_gpus(scenario, world, name)
+        if capacity is not None and load > capacity:
+            what = (
+                f"the offered load, {load:.1f} GPUs on average, is above the capacity it can have, "
+                f"{capacity:.1f} GPUs: work piles up"
+            )
+            yield Fault(what, key=f"policies.{name}")
+
+
+def mean_load_gpus(world: World) -> float:
+    """GPUs that would be busy on average if all demand were met, each need on the fastest offer that can hold it."""
+    total = 0.0
+    for index, need in enumerate(world.jobs.needs):
+        homes = _homes(need, world)
+        if homes:
+            work = float(world.jobs.work[world.jobs.need == index].sum())
+            total += work / MILLI * PPM / max(offer.speed_for(need) for offer in homes)
+    for service in world.services:
+        if not any(offer.usd_per_input_token is not None for offer in world.offers):
+            rates = [rate for rate in service.replica_requests_per_s.values() if rate > 0]
+            if rates:
+                requests = service.requests_per_s.integral(0, world.horizon_s)
+                total += requests / max(rates) * service.replica.milli / MILLI
+    return total / world.horizon_s
+
+
+def _capacity_gpus(scenario: Scenario, world: World, policy: str) -> float | None:
+    """GPUs on average that a policy could hold over the horizon, None where there is no bound."""
+    gpus = 0.0
+    for offer in world.offers:
+        most = _market_instances(offer, world)
+        if most >= units.UNLIMITED:
+            return None
+        path = offer.launchable if offer.quota is None or offer.quota_step else None
+        mean = path.mean(0, world.horizon_s) if path is not None else float(most)
+        gpus += mean * offer.shape.gpus
+    for order in world.orders:
+        gpus += order.instances * world.offers[world.offer_index[order.offer]].shape.gpus
+    procurement: Any = scenario.policies[policy].procurement
+    if procurement.kind == "fixed_plan":
+        for item in (*procurement.sign, *procurement.buy):
+            gpus += item.instances * world.offers[world.offer_index[item.offer]].shape.gpus
+    elif procurement.kind != "none":
+        return None
+    return gpus
