@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from marketsim.demand.job import Need, Service
+from marketsim.supply.quote import Quote
 from marketsim.supply.shape import Shape
 
 # ---------------------------------------------------------------------------------------------- what may be said
@@ -146,6 +147,10 @@ class JobView(Protocol):
         """Seconds of boot, transfer and restart the running attempt still has before it, 0 when none."""
         ...
 
+    def estimated_left(self, t_s: int) -> int:
+        """Work left by the estimate, which is raised when the job has run past it; at least 1."""
+        ...
+
 
 @dataclass(frozen=True)
 class OfferFacts:
@@ -192,7 +197,10 @@ class Setup:
 class View(Protocol):
     """The live, read-only face of the engine. Offers are named by id; counts are instances, prices USD an hour."""
 
-    now_s: int
+    @property
+    def now_s(self) -> int:
+        """The present second."""
+        ...
 
     def waiting(self) -> Sequence[JobView]:
         """Jobs that wait, in queue order."""
@@ -218,6 +226,13 @@ class View(Protocol):
         """USD per instance-hour of the metered market now; KeyError where nothing is metered."""
         ...
 
+    def quote(self, offer: str, keep_s: int, instances: int = 1, term_s: int | None = None) -> Quote | None:
+        """What `instances` would cost if signed for or bought now; None where nothing can be committed to.
+
+        keep_s: seconds after which what is bought would be sold again.
+        """
+        ...
+
     def launchable(self, offer: str) -> int:
         """Instances that could be started now beyond those held."""
         ...
@@ -238,6 +253,10 @@ class View(Protocol):
         """Thousandths of a GPU unused on instances that are up."""
         ...
 
+    def idle(self, offer: str) -> Sequence[int]:
+        """Numbers of the metered instances that stand empty."""
+        ...
+
     def run_s(self, job: JobView, offer: str) -> int:
         """Seconds from a start here now to the end, by the estimate, with boot, transfer and restart."""
         ...
@@ -248,6 +267,10 @@ class View(Protocol):
 
     def room_for(self, service: int, offer: str) -> int:
         """How many more replicas of a service could be started at an offer now."""
+        ...
+
+    def room_held(self, service: int, offer: str) -> int:
+        """The same on instances that are here: no new metered lease."""
         ...
 
     def requests_per_s(self, service: int) -> float:

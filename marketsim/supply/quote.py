@@ -1,0 +1,116 @@
+"""What a commitment would cost if it were made today, from its own terms: what a buyer is told, no more.
+
+Nothing here looks beyond the instant of asking. A contract is asked what its first minute would cost, which its fixed
+price spreads over the term. A purchase is asked what one made a span ago would have cost up to today, so that resale is
+valued by today's market. Leads are what other orders took.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from marketsim import units
+from marketsim.supply.offer import Charge, Commitment, Offer, Standing
+
+MANY = 1_000  # blocks priced together, so that rounding to micro-dollars does not show
+OTHERS = range(1_000_000, 1_000_021)  # numbers that no order of a run reaches: what others' orders took
+
+
+@dataclass(frozen=True)
+class Quote:
+    """Today's terms of one offer, for one instance.
+
+    usd_per_hour: effective USD for each hour from delivery to the end of `span_s`, used or not, idle power and people
+    included. usd_per_busy_hour: added for each hour it is wholly busy. lead_s: what an order usually takes.
+    span_s: the contract's term, or for what is bought the span over which it was valued.
+    """
+
+    offer: str
+    usd_per_hour: float
+    usd_per_busy_hour: float
+    lead_s: int
+    span_s: int
+    block_instances: int
+
+
+def quote(offer: Offer, at_s: int, instances: int, keep_s: int, term_s: int | None = None) -> Quote | None:
+    """What `instances` of an offer would cost if ordered at an instant; None where nothing can be committed to.
+
+    keep_s: seconds after which what is bought would be sold again (positive). instances: decides shares of steps,
+    such as people for each started 32 servers.
+    """
+    terms = offer.commitment
+    if terms is None:
+        return None
+    block = max(terms.block_instances, 1)
+    count = MANY * block
+    ends_s = terms.ends_s(at_s, term_s)
+    if ends_s is None:
+        span_s = max(keep_s, 1)
+        micro: float = order_micro(terms, count, at_s - span_s, at_s - span_s, at_s, None)
+    else:
+        span_s = ends_s - at_s
+        micro = effective(terms.over(count, at_s, at_s, at_s, at_s + units.MINUTE_S, term_s)) * (
+            span_s / units.MINUTE_S
+        )
+    idle, busy = standing_usd(offer.standing, offer.shape.milli, instances)
+    per_hour = micro / units.MICRO / count / span_s * units.HOUR_S
+    return Quote(offer.id, per_hour + idle, busy, usual_lead_s(terms, at_s), span_s, block)
+
+
+def usual_lead_s(terms: Commitment, at_s: int) -> int:
+    """The median time from order to use of orders placed at an instant."""
+    leads = sorted(terms.delivered_s(at_s, order) - at_s for order in OTHERS)
+    return max(leads[len(leads) // 2], 0)
+
+
+def order_micro(
+    terms: Commitment, instances: int, at_s: int, delivered_s: int, close_s: int, term_s: int | None
+) -> int:
+    """Effective micro-dollars of an order up to the run's close, with the valuation of what is left then."""
+    ends_s = terms.ends_s(delivered_s, term_s)
+    to_s = close_s if ends_s is None else min(ends_s, close_s)
+    total = effective(terms.at_signing(instances, at_s, term_s))
+    from_s = delivered_s
+    while from_s < to_s:
+        month_s = min((from_s // units.MONTH_S + 1) * units.MONTH_S, to_s)
+        total += effective(terms.over(instances, at_s, delivered_s, from_s, month_s, term_s))
+        from_s = month_s
+    if ends_s is None or ends_s > close_s:
+        total += effective(terms.at_close(instances, at_s, delivered_s, close_s, term_s))
+    return total
+
+
+def standing_usd(standing: Standing | None, milli: int, instances: int) -> tuple[float, float]:
+    """USD an instance-hour for standing there idle, and added for being wholly busy."""
+    if standing is None:
+        return 0.0, 0.0
+    count = max(instances, 1)
+    instance_s = count * units.MONTH_S
+    idle = effective(standing.over(0, units.MONTH_S, instance_s, 0))
+    busy = effective(standing.over(0, units.MONTH_S, instance_s, instance_s * milli))
+    hours = instance_s / units.HOUR_S * units.MICRO
+    return idle / hours, (busy - idle) / hours
+
+
+def least_standing_usd(standing: Standing | None, milli: int, most: int = 4096) -> tuple[float, float]:
+    """The same at the number of instances, up to `most`, at which one of them costs least idle; busy at its least."""
+    if standing is None:
+        return 0.0, 0.0
+    rates = [standing_usd(standing, milli, count) for count in range(1, most + 1)]
+    return min(idle for idle, _ in rates), max(min(busy for _, busy in rates), 0.0)
+
+
+def effective(charges: Iterable[Charge]) -> int:
+    """Micro-dollars that charges add to the effective cost: expenses debited less expenses credited."""
+    total = 0
+    for charge in charges:
+        total += charge.effective * (charge.debit.startswith("expense:") - charge.credit.startswith("expense:"))
+    return total
+
+
+def whole_instances(gpus: float, gpus_each: int) -> int:
+    """Instances that hold so many GPUs, rounded up; what is within a billionth of a whole number is that number."""
+    return max(math.ceil(gpus / gpus_each - 1e-9), 0)
