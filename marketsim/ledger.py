@@ -64,7 +64,7 @@ REFERENCES = ("lease", "commitment", "offer", "service", "job", "none")
 REFERENCE = {name: index for index, name in enumerate(REFERENCES)}
 
 TABLES: dict[str, tuple[str, ...]] = {
-    # job j begins attempt a on an instance (the first of a gang); work begins at ready_s
+    # job j begins attempt a on an instance (the first of a gang), with so much of each; work begins at ready_s
     "started": ("t_s", "job", "attempt", "offer", "instance", "milli", "ready_s"),
     # the other instances of a gang's attempt
     "gangs": ("job", "attempt", "instance"),
@@ -137,6 +137,8 @@ class Ledger:
     horizon_s: int = 0
     end_s: int = 0
     insolvent_s: int | None = None
+    unpriced_jobs: int = 0  # unfinished jobs whose backlog no price list could value
+    reasons: list[object] = field(default_factory=list)  # what `decided` rows point to
     tables: dict[str, Table] = field(default_factory=lambda: {name: Table(name) for name in TABLES})
 
     def __getattr__(self, name: str) -> Table:

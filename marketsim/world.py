@@ -85,6 +85,7 @@ class World:
     running: tuple[RunningJob, ...] = ()
     money: Money = field(default_factory=Money)
     clock: Clock = field(default_factory=Clock)
+    usd_per_gb_month_storage: float = 0.0
     scarcity: Path = field(default_factory=lambda: Path.constant(0.0))
     levers: Mapping[str, object] = field(default_factory=dict)
     dice: Dice = field(default_factory=lambda: Dice(0))

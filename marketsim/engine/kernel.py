@@ -1,8 +1,8 @@
 """SimPy's environment with plain calls beside its events.
 
 Most of what happens in a market is a call at a known second: a finish, an outage, an arrival. A process or an event for
-each would cost five times the work. So a heap entry here is (time, order, sequence, function, argument), for SimPy's own
-events too, and calls and processes stand in one line, sorted by time, then order, then sequence.
+each would cost five times the work. So a heap entry here is (time, order, sequence, function, argument), for SimPy's
+own events too, and calls and processes stand in one line, sorted by time, then order, then sequence.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ LAST = 8
 class Kernel(simpy.Environment):
     """An environment whose clock counts whole seconds."""
 
+    _now: int
+    _queue: list[tuple[int, int, int, Callable[[Any], object], Any]]  # type: ignore[assignment]
+
     def call_at(self, at_s: int, order: int, function: Callable[[Any], object], argument: Any = None) -> None:
         """Call `function(argument)` at a second, after what has a smaller order there."""
         heappush(self._queue, (at_s, order, next(self._eid), function, argument))
@@ -47,7 +50,7 @@ class Kernel(simpy.Environment):
 
     @staticmethod
     def _happen(event: Event) -> None:
-        callbacks, event.callbacks = event.callbacks, None
+        callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
         for callback in callbacks:
             callback(event)
         if not event._ok and not hasattr(event, "_defused"):

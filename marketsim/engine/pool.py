@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from heapq import heappop, heappush
+from itertools import islice
 
 from marketsim.engine.state import UP, Instance
 from marketsim.supply.offer import Offer
@@ -111,10 +112,12 @@ class Pool:
                 best = (available, group)
         if best is not None:
             return best[1]
-        if instances <= min(size, self.room):
-            group = -(-self.next_seat // size)  # the first that nobody has touched
-            return group
-        return None
+        if instances > min(size, self.room):
+            return None
+        group = 0
+        while group in self._empty or group in self._occupied:
+            group += 1
+        return group
 
     # ------------------------------------------------------------------------------------------ taking and giving
 
@@ -148,10 +151,10 @@ class Pool:
             return True
         return False
 
-    def take_gang(self, instances: int, milli: int) -> tuple[list[Instance], list[int]] | None:
+    def take_gang(self, instances: int) -> tuple[list[Instance], list[int]] | None:
         """Whole instances of one group: those that are empty, and seats at which to launch the rest.
 
-        The whole of each instance is taken, whatever share of it the gang uses.
+        The whole of each instance is taken, whatever share of it the gang works with.
         """
         group = self._group_for(instances)
         if group is None:
@@ -159,19 +162,25 @@ class Pool:
         seats = list(self._empty.get(group, ()))[:instances]
         taken = [self.by_seat[seat] for seat in seats]
         for instance in taken:
-            self._leave_empty(instance.seat)
-            del self._free[bisect_left(self._free, instance.free << _SEAT_BITS | instance.seat)]
-            instance.free = 0
-        new_seats: list[int] = []
-        if len(taken) < instances:
-            first = group * self.gang
-            held = self.by_seat
-            for seat in range(first, first + self.gang):
-                if seat not in held and seat not in self.blocked_seats:
-                    new_seats.append(seat)
-                    if len(new_seats) + len(taken) == instances:
-                        break
-        return taken, new_seats
+            self.take_whole(instance)
+        return taken, self._vacant(group, instances - len(taken))
+
+    def take_whole(self, instance: Instance) -> None:
+        """All of a wholly free instance."""
+        self._leave_empty(instance.seat)
+        del self._free[bisect_left(self._free, instance.free << _SEAT_BITS | instance.seat)]
+        instance.free = 0
+
+    def seats_for_gang(self, instances: int) -> list[int] | None:
+        """The seats at which a gang would have to launch instances now; None where it does not fit."""
+        group = self._group_for(instances)
+        return None if group is None else self._vacant(group, instances - len(self._empty.get(group, ())))
+
+    def _vacant(self, group: int, count: int) -> list[int]:
+        """The lowest seats of a group that nobody holds and that are not down."""
+        first = group * self.gang
+        seats = (seat for seat in range(first, first + self.gang) if seat not in self.by_seat)
+        return list(islice((seat for seat in seats if seat not in self.blocked_seats), max(count, 0)))
 
     def _enter_empty(self, seat: int) -> None:
         if self.gang > 1:

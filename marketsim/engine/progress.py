@@ -30,7 +30,7 @@ def held_s(work: int, gang_milli: int, speed_ppm: int, overhead_s: int, how: Che
 
 
 class Reached(NamedTuple):
-    """Work done and work safe in a checkpoint, and how the seconds went: overhead and checkpoints (the rest is work)."""
+    """Work done, work safe in a checkpoint, and the seconds of overhead and checkpoints (the rest is work)."""
 
     done: int
     safe: int

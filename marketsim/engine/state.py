@@ -52,8 +52,11 @@ class JobState:
         self.budget_ended = False
         self.offer: str | None = None
         self.ticket = 0  # its place in the queue; an older ticket there is stale
+        self.ready_s = self.overhead_s = self.speed_ppm = self.counted_s = self._remaining = 0  # of the running attempt
         self.end_s = -1  # of the running attempt, as the engine knows it; a timer for another second is stale
         self.started_s = -1
+        self.instance: Instance
+        self.gang: list[Instance] | None = None  # the other instances of a gang
 
     def progress_at(self, t_s: int) -> int:
         """Work done and not lost, by an instant, if nothing happens before."""
@@ -91,8 +94,8 @@ class Instance:
         "commitment",
         "empty_since_s",
         "free",
-        "holders",
         "hold_until_s",
+        "holders",
         "id",
         "launched_s",
         "other_users",
@@ -112,7 +115,7 @@ class Instance:
         self.up_s = up_s
         self.commitment = commitment  # its number, -1 for a metered lease
         self.state = UP
-        self.holders: list[object] = []  # jobs and replicas with a share, in order of start
+        self.holders: dict[JobState | Replica, None] = {}  # who has a share, in order of start
         self.hold_until_s = -1
         self.empty_since_s = -1
         self.sole_job = -1  # the one job it has served so far
@@ -123,11 +126,12 @@ class Instance:
 class Replica:
     """One replica of a service on a share of an instance."""
 
-    __slots__ = ("instance", "offer_index", "ready_s", "service", "started_s")
+    __slots__ = ("counted_s", "instance", "offer_index", "ready_s", "service", "started_s")
 
     def __init__(self, service: int, offer_index: int, instance: Instance, started_s: int, ready_s: int) -> None:
         self.service = service
         self.offer_index = offer_index
         self.instance = instance
         self.started_s = started_s
+        self.counted_s = started_s  # up to when its use has been charged
         self.ready_s = ready_s

@@ -1,0 +1,24 @@
+"""Who is next: one file a rule."""
+
+from marketsim.policies.queueing.clairvoyant import ClairvoyantLeastSlack, ClairvoyantSjf, ClairvoyantSrpt
+from marketsim.policies.queueing.edf import Edf, PreemptiveEdf
+from marketsim.policies.queueing.fifo import Fifo
+from marketsim.policies.queueing.least_slack import LeastSlack
+from marketsim.policies.queueing.priority import PreemptivePriority, Priority
+from marketsim.policies.queueing.rule import Queueing
+from marketsim.policies.queueing.sjf import Sjf
+from marketsim.policies.queueing.srpt import Srpt
+
+KINDS: dict[str, type[Queueing]] = {
+    "fifo": Fifo,
+    "sjf": Sjf,
+    "srpt": Srpt,
+    "edf": Edf,
+    "preemptive_edf": PreemptiveEdf,
+    "least_slack": LeastSlack,
+    "priority": Priority,
+    "preemptive_priority": PreemptivePriority,
+    "clairvoyant_sjf": ClairvoyantSjf,
+    "clairvoyant_srpt": ClairvoyantSrpt,
+    "clairvoyant_least_slack": ClairvoyantLeastSlack,
+}

@@ -1,0 +1,849 @@
+"""A run: a policy meets a world, and the ledger tells what happened.
+
+`Engine` holds the clock, the queue and the jobs; leases, orders, services and outages are parts of their own that it
+holds. Within one second things happen in the order written in `kernel`: what frees capacity first, then what takes it
+away, then what brings it, then waiting budgets, arrivals, one pass over the queue, and reviews.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from heapq import heappop, heapreplace
+from typing import Any
+
+import numpy as np
+
+from marketsim.demand.job import NEVER
+from marketsim.engine import kernel, progress
+from marketsim.engine.books import Books
+from marketsim.engine.capacity import Capacity
+from marketsim.engine.leases import Leases
+from marketsim.engine.orders import Orders
+from marketsim.engine.outages import Outages
+from marketsim.engine.pool import Pool
+from marketsim.engine.serving import Serving
+from marketsim.engine.setup import make_setup
+from marketsim.engine.state import GONE, OVER, RUNNING, UP, WAITING, Instance, JobState, Replica
+from marketsim.engine.view import EngineView
+from marketsim.engine.waiting import Entry, Waiting
+from marketsim.errors import PolicyError
+from marketsim.ledger import ACCOUNT, CAUSE, REFERENCE, Ledger
+from marketsim.policies import base
+from marketsim.policies import policy as say
+from marketsim.supply.offer import BUSY
+from marketsim.units import HOUR_S, MICRO
+from marketsim.world import World
+
+FINISHED, RECLAIMED, FAILED, STOPPED = CAUSE["finished"], CAUSE["reclaimed"], CAUSE["failed"], CAUSE["stopped"]
+MOVED, PREEMPTED, LEFT, REFUSED = CAUSE["moved"], CAUSE["preempted"], CAUSE["left"], CAUSE["refused"]
+CANCELLED, UNFINISHED = CAUSE["cancelled"], CAUSE["unfinished"]
+MOST_ROUNDS = 100
+
+
+def run(world: World, policy: say.Policy | say.UserPolicy) -> Ledger:
+    """Run one policy in one world to the end of its drain; the same arguments give the same ledger.
+
+    Raises PolicyError, naming the policy, where it asks for the impossible.
+    """
+    return Engine(world, policy).run()
+
+
+class Engine:
+    """One run in progress."""
+
+    def __init__(self, world: World, policy: say.Policy | say.UserPolicy) -> None:
+        self.world = world
+        self.policy_name = str(getattr(policy, "name", type(policy).__name__))
+        self.kernel = kernel.Kernel()
+        self.ledger = Ledger(policy=self.policy_name, horizon_s=world.horizon_s)
+        self.books = Books(self.ledger, world.money)
+        self.pools = [Pool(offer, index) for index, offer in enumerate(world.offers)]
+        self.pool_of = {offer.id: pool for offer, pool in zip(world.offers, self.pools, strict=True)}
+        self.setup = make_setup(world)
+        self.speed_ppm = self.setup.speed_ppm
+        self.transfer_s = self.setup.transfer_s
+        self.grid_s = world.clock.decide_every_s
+        self._on_grid = self.grid_s > 1
+
+        jobs = world.jobs
+        self.needs = jobs.needs
+        self._need = _column(jobs.need)
+        self._arrival_s = _column(jobs.arrival_s)
+        self.work = _column(jobs.work)
+        self._estimate = _column(jobs.estimate)
+        self._deadline_s = _column(jobs.deadline_s)
+        self._tenant = _column(jobs.tenant) if jobs.tenant is not None else None
+        self._next = 0
+        self._held_back = _predecessors(world)
+        self._followers = _followers(world)
+        self.live = len(jobs)  # jobs that have not gone, those that have not come included
+        self.present: dict[int, JobState] = {}
+        self.running: dict[int, JobState] = {}
+        self._came_now: list[JobState] = []
+        self.load_changes: list[tuple[int, int]] | None = None  # (t_s, milli-GPUs asked for), where a rule forecasts
+
+        self.view = EngineView(self)
+        self.leases = Leases(self)
+        self.orders = Orders(self)
+        self.outages = Outages(self)
+        self.serving = Serving(self)
+        self.capacity = Capacity(self)
+
+        self._bind(policy)
+        self._pass_due = False
+        self._wakes: set[int] = set()
+
+    def _bind(self, policy: say.Policy | say.UserPolicy) -> None:
+        """Make the working rules of this run."""
+        self._user: say.UserPolicy | None = None
+        self._levers: tuple[tuple[str, str], ...] = ()
+        procurement = None
+        if isinstance(policy, say.Policy):
+            queue = policy.queue.bind(self.setup)
+            self.placement = policy.placement.bind(self.setup)
+            procurement = policy.procurement.bind(self.setup) if policy.procurement is not None else None
+            self._levers = policy.levers
+        else:
+            bind = getattr(policy, "bind", None)
+            self._user = bind(self.setup) if bind is not None else policy
+            queue = base.ArrivalOrder()
+            self.placement = base.UserPlacement(self._user, self.setup)
+        self._already: set[int] = set()  # jobs that ran at second 0
+        self.queue: say.QueueRule = queue
+        self._key: Callable[[Any, int], Any] = queue.key
+        self._strict = queue.blocking == say.STRICT
+        self._easy = queue.blocking == say.EASY
+        self.procurement: say.ProcurementRule | None = procurement
+        self._user_period_s: int | None = getattr(self._user, "review_every_s", None)
+        self._leave_at = self.placement.leave_at
+        self._place = self.placement.place
+        self.waiting = Waiting(by_class=not self._strict)
+        if procurement is not None or self._user is not None:
+            self.load_changes = []
+
+    # ------------------------------------------------------------------------------------------ beginning and end
+
+    def run(self) -> Ledger:
+        """From second 0 to the end."""
+        world, call_at = self.world, self.kernel.call_at
+        self.capacity.begin()
+        self.orders.begin()
+        self._begin_running_jobs()
+        call_at(world.horizon_s, kernel.LAST, self._at_horizon)
+        call_at(world.end_s, kernel.LAST, self._close)
+        if len(world.jobs) > self._next:
+            call_at(self._arrival_s[self._next], kernel.ARRIVE, self._arrive)
+        for lever, target in self._levers:
+            self._act(say.Adopt(lever, target))
+        self.serving.begin()
+        if self.procurement is not None:
+            self._procure(None)
+        if self._user is not None:
+            call_at(0, kernel.PASS, self._pass)
+            if self._user_period_s:
+                call_at(self._user_period_s, kernel.REVIEW, self._user_review)
+        if self.placement.review_every_s:
+            call_at(self.placement.review_every_s, kernel.REVIEW, self._review)
+        self.kernel.run_all()
+        return self.ledger
+
+    def _begin_running_jobs(self) -> None:
+        """Jobs that already run at second 0: the first rows of the table that the world names."""
+        for given in self.world.running:
+            if self._arrival_s[given.job]:
+                raise ValueError(f"job {given.job} runs at the start and arrives later")
+        for given in self.world.running:
+            job = self._new_job(given.job)
+            job.kept = min(given.progress, self.work[given.job] - 1)
+            self.present[job.id] = job
+            self.start(job, given.offer, None)
+        self._already = {given.job for given in self.world.running}
+
+    def _at_horizon(self, _: None) -> None:
+        self.serving.end()
+        if not self.live:
+            self._close(None)
+
+    def _close(self, _: None) -> None:
+        """Settle everything: what runs stops unfinished, leases are billed, commitments valued."""
+        now = self.kernel._now
+        self.ledger.end_s = now
+        unfinished = [self.present[job] for job in sorted(self.present)]
+        for job in unfinished:
+            if job.phase == RUNNING:
+                self._leave_instances(job, UNFINISHED, keep_done=True)
+            else:
+                self.ledger.stopped.write((now, job.id, job.attempt, UNFINISHED, 0, 0, 0, 0))
+            job.phase = GONE
+        self._value_backlog(unfinished)
+        self.serving.settle()
+        self.leases.settle()
+        self.orders.settle()
+        self.outages.settle()
+        self.kernel.stop()
+
+    def _value_backlog(self, unfinished: Sequence[JobState]) -> None:
+        """Price what is left undone at on-demand, so that putting work off is no saving."""
+        now = self.kernel._now
+        rows = [(job.id, job.need_index, self.work[job.id] - job.kept) for job in unfinished]
+        held_back = [job for job, count in sorted(self._held_back.items()) if count > 0 and job < self._next]
+        rows += [(job, self._need[job], self.work[job]) for job in [*held_back, *range(self._next, len(self.work))]]
+        for job_id, need_index, left in rows:
+            priced = self._backlog_price(need_index)
+            if priced is None:
+                self.ledger.unpriced_jobs += 1
+                continue
+            offer, usd_per_hour = priced
+            need = self.needs[need_index]
+            seconds = progress.compute_s(left, need.gang_milli, self.speed_ppm[need_index][offer])
+            share = need.instances if need.instances > 1 else need.milli / self.pools[offer].milli
+            micro = round(seconds / HOUR_S * usd_per_hour * share * MICRO)
+            self.books.post(
+                now, ACCOUNT["expense:backlog"], ACCOUNT["cash"], micro, micro, offer, REFERENCE["job"], job_id, job_id
+            )
+
+    def _backlog_price(self, need_index: int) -> tuple[int, float] | None:
+        """(offer, USD an instance-hour) of the backlog offer, else of the cheapest metered, on demand first."""
+        named, now = self.world.backlog_offer, self.kernel._now
+        choices = []
+        for pool in self.pools:
+            price = pool.offer.price
+            if price is None or not self.speed_ppm[need_index][pool.index]:
+                continue
+            if named is not None and pool.offer.id != named:
+                continue
+            usd = price.at(now)
+            work_usd = usd / pool.milli / self.speed_ppm[need_index][pool.index]
+            choices.append((pool.offer.kind != "on_demand", work_usd, pool.index, usd))
+        return min(choices)[2:] if choices else None
+
+    # ------------------------------------------------------------------------------------------ arrivals
+
+    def _new_job(self, index: int) -> JobState:
+        need_index = self._need[index]
+        tenant = self._tenant[index] if self._tenant is not None else 0
+        return JobState(
+            index, self.needs[need_index], need_index, self._arrival_s[index], self._deadline_s[index],
+            self._estimate[index], tenant,
+        )  # fmt: skip
+
+    def _arrive(self, _: None) -> None:
+        """All jobs of this second come in; the next second with an arrival is noted."""
+        now = self.kernel._now
+        arrival_s = self._arrival_s
+        index, size = self._next, len(arrival_s)
+        while index < size and arrival_s[index] == now:
+            if index not in self._already and not (self._held_back and self._held_back.get(index)):
+                self._join(self._new_job(index))
+            index += 1
+        self._next = index
+        if index < size:
+            self.kernel.call_at(arrival_s[index], kernel.ARRIVE, self._arrive)
+        self._news()
+
+    def _join(self, job: JobState) -> None:
+        """A job enters the queue; its waiting budget and its patience are set."""
+        now = self.kernel._now
+        job.arrival_s = now
+        self.present[job.id] = job
+        if self.load_changes is not None:
+            self.load_changes.append((now, job.need.gang_milli))
+        leave_s = self._leave_at(job, self.view)
+        if leave_s is not None and leave_s < NEVER:
+            late = leave_s <= now
+            self.kernel.call_at(
+                max(leave_s, now), kernel.LATE_BUDGET if late else kernel.BUDGET, self._budget_ended, job
+            )
+        if job.need.patience_s < NEVER:
+            self.kernel.call_at(now + job.need.patience_s, kernel.BUDGET, self._patience_ended, (job, job.attempt))
+        self.waiting.push(job, self._key(job, now))
+        if self.queue.capacity is not None:
+            self._came_now.append(job)
+
+    def _budget_ended(self, job: JobState) -> None:
+        """The job's waiting budget is over: its placement is asked, even behind a blocked head."""
+        if job.phase != WAITING or job.budget_ended:
+            return
+        job.budget_ended = True
+        placed = self._place(job, self.view, "budget_ended")
+        if type(placed) is say.Start:
+            self.waiting.leave(job)
+            self.start(job, placed.offer, placed.reason)
+            self._news()  # those it stood before may start
+        else:
+            self._note_wake(placed)
+
+    def _patience_ended(self, noted: tuple[JobState, int]) -> None:
+        job, attempt = noted
+        if job.phase == WAITING and job.attempt == attempt == 0:
+            self._drop(job, LEFT)
+
+    def _drop(self, job: JobState, cause: int) -> None:
+        """A waiting job goes for good."""
+        self.waiting.leave(job)
+        self.ledger.stopped.write((self.kernel._now, job.id, job.attempt, cause, 0, 0, 0, 0))
+        self._gone(job)
+
+    def _gone(self, job: JobState, finished: bool = False) -> None:
+        job.phase = GONE
+        del self.present[job.id]
+        self.live -= 1
+        if self.load_changes is not None:
+            self.load_changes.append((self.kernel._now, -job.need.gang_milli))
+        if self._followers:
+            self._let_follow(job.id, finished)
+        if not self.live and self.kernel._now >= self.world.horizon_s:
+            self.kernel.call_at(self.kernel._now, kernel.LAST, self._close)
+
+    def _let_follow(self, job: int, finished: bool) -> None:
+        """Jobs whose last predecessor has finished enter the queue; those of one that never will are given up."""
+        for follower in self._followers.pop(job, ()):
+            if not finished:
+                self._held_back[follower] = -1
+                self.ledger.stopped.write((self.kernel._now, follower, 0, CANCELLED, 0, 0, 0, 0))
+                self.live -= 1
+                self._let_follow(follower, False)
+            elif self._held_back[follower] > 0:
+                self._held_back[follower] -= 1
+                if not self._held_back[follower] and follower < self._next:
+                    self._join(self._new_job(follower))
+
+    # ------------------------------------------------------------------------------------------ the pass
+
+    def news(self) -> None:
+        """Something changed that may let a job start."""
+        self._news()
+
+    def _news(self) -> None:
+        if self._pass_due or not (self.waiting.count or self._user is not None):
+            return
+        now = self.kernel._now
+        if self._on_grid and now % self.grid_s:
+            self._wake_at(now + self.grid_s - now % self.grid_s)
+        elif self.kernel.nothing_else_now:
+            self._pass(None)
+        else:
+            self._pass_due = True
+            self.kernel.call_at(now, kernel.PASS, self._pass)
+
+    def _wake_at(self, t_s: int) -> None:
+        if self._on_grid:
+            t_s = -(-t_s // self.grid_s) * self.grid_s
+        if t_s not in self._wakes:
+            self._wakes.add(t_s)
+            self.kernel.call_at(t_s, kernel.PASS, self._wake)
+
+    def _wake(self, _: None) -> None:
+        self._wakes.discard(self.kernel._now)
+        if not self._pass_due:
+            self._pass(None)
+
+    def _note_wake(self, placed: say.Placed) -> None:
+        if type(placed) is say.WakeAt:
+            self._wake_at(max(placed.t_s, self.kernel._now + 1))
+
+    def _pass(self, _: None) -> None:
+        """One pass over the queue; each start takes effect before the next is asked."""
+        self._pass_due = False
+        if self._user is not None:
+            self._ask_user()
+        elif self.waiting.count:
+            if self._strict:
+                self._strict_pass()
+            else:
+                self._skipping_pass()
+        if self._came_now:
+            self._refuse_beyond_capacity()
+
+    def _strict_pass(self) -> None:
+        waiting, view, place = self.waiting, self.view, self._place
+        while True:
+            entry = waiting.head()
+            if entry is None:
+                return
+            job = entry[3]
+            placed = place(job, view, "news")
+            if type(placed) is say.Start:
+                waiting.leave(job)
+                self.start(job, placed.offer, placed.reason)
+            elif not (self.queue.preempts and self._make_room(job, entry)):
+                self._note_wake(placed)
+                return
+
+    def _skipping_pass(self) -> None:
+        """Behind one that does not fit the next is asked, but not of the same class of need."""
+        waiting, view, place = self.waiting, self.view, self._place
+        heads = waiting.heads()
+        aside: list[Entry] = []
+        shadow: tuple[int, int] | None = None  # EASY: (pool, second) at which the first could start
+        first_blocked = False
+        while heads:
+            line = heads[0][2]
+            entry = waiting.head(line)
+            if entry is None:
+                _next_head(heads, None, line)
+                continue
+            job = entry[3]
+            placed = place(job, view, "news")
+            if type(placed) is say.Start and shadow is not None and self._would_delay(job, placed.offer, shadow):
+                placed = say.WAIT
+            if type(placed) is say.Start:
+                waiting.leave(job)
+                self.start(job, placed.offer, placed.reason)
+                _next_head(heads, waiting.head(line), line)
+            elif self.queue.preempts and self._make_room(job, entry):
+                continue
+            else:
+                if self._easy and not first_blocked:
+                    shadow, first_blocked = self._shadow(job), True
+                if placed is None:
+                    _next_head(heads, None, line)
+                else:
+                    self._note_wake(placed)
+                    aside.append(waiting.set_aside(line))
+                    _next_head(heads, waiting.head(line), line)
+        if aside:
+            waiting.put_back(aside)
+
+    def _refuse_beyond_capacity(self) -> None:
+        capacity = self.queue.capacity
+        while capacity is not None and self.waiting.count > capacity and self._came_now:
+            job = self._came_now.pop()
+            if job.phase == WAITING:
+                self._drop(job, REFUSED)
+        self._came_now.clear()
+
+    def _make_room(self, job: JobState, entry: Entry) -> bool:
+        """Stop the running job with the largest key above this one's, where that frees a place; whether it did."""
+        now = self.kernel._now
+        worst: tuple[Any, int, JobState] | None = None
+        for running in self.running.values():
+            if not self.speed_ppm[job.need_index][self.pool_of[running.offer or ""].index]:
+                continue
+            key = (self._key(running, now), running.id)
+            if key > (entry[0], entry[1]) and (worst is None or key > worst[:2]):
+                worst = (*key, running)
+        if worst is None:
+            return False
+        self._requeue(worst[2], PREEMPTED)
+        return True
+
+    def _shadow(self, job: JobState) -> tuple[int, int] | None:
+        """EASY's reservation: on which pool, and when by the estimates, the first in the queue could start."""
+        now, need = self.kernel._now, job.need
+        best: tuple[int, int] | None = None
+        for pool in self.pools:
+            if not pool.committed or not self.speed_ppm[job.need_index][pool.index]:
+                continue
+            free = {one.seat: one.free for one in pool.by_seat.values() if one.state == UP}
+            ends = sorted(
+                (self.view.estimated_end_s(running), running.id)
+                for running in self.running.values()
+                if running.offer == pool.offer.id
+            )
+            for end_s, job_id in ends:
+                running = self.running[job_id]
+                for instance in (running.instance, *(running.gang or ())):
+                    if instance.seat in free:
+                        free[instance.seat] += pool.milli if running.gang else running.need.milli
+                enough = sum(1 for amount in free.values() if amount >= need.milli)
+                if enough >= need.instances:
+                    if best is None or end_s < best[1]:
+                        best = (pool.index, max(end_s, now))
+                    break
+        return best
+
+    def _would_delay(self, job: JobState, offer: str, shadow: tuple[int, int]) -> bool:
+        """Whether a start would, by the estimate, still hold the pool when the first in the queue could start."""
+        pool = self.pool_of.get(offer)
+        if pool is None or pool.index != shadow[0]:
+            return False
+        return self.kernel._now + self.view.run_s(job, offer) > shadow[1]
+
+    # ------------------------------------------------------------------------------------------ starting
+
+    def start(self, job: JobState, offer: str, reason: Any) -> None:
+        """A job takes its share of instances, or whole ones, and its end is noted. PolicyError where it cannot."""
+        now = self.kernel._now
+        pool = self.pool_of.get(offer)
+        if pool is None:
+            raise PolicyError(self.policy_name, f"there is no offer {offer!r}", now)
+        need, index = job.need, pool.index
+        speed = self.speed_ppm[job.need_index][index]
+        if not speed:
+            refused = pool.offer.refuses(need) or "it cannot run there"
+            raise PolicyError(self.policy_name, f"job {job.id} cannot start at {offer}: {refused}", now)
+        if need.instances == 1:
+            instance = pool.take_share(need.milli)
+            if instance is None:
+                self.leases.launch(pool, job.id)
+                instance = pool.take_share(need.milli)
+                assert instance is not None
+            job.instance, job.gang = instance, None
+            instance.holders[job] = None
+            ready_s = instance.up_s
+            if instance.commitment < 0:
+                self.leases.note_user(instance, job.id, -1)
+        else:
+            ready_s = self._take_gang(job, pool)
+            instance = job.instance
+        if ready_s < now:
+            ready_s = now
+        transfer_s = self.transfer_s[job.need_index][index]
+        if transfer_s or need.data_gb:
+            ready_s += self.leases.bring_data(job, pool, transfer_s)
+        checkpoint = need.checkpoint
+        overhead_s = checkpoint.restart_s if job.attempt else checkpoint.start_s
+        attempt = job.attempt = job.attempt + 1
+        left = self.work[job.id] - job.kept
+        end_s = ready_s + progress.held_s(left, need.instances * need.milli, speed, overhead_s, checkpoint)
+        if self.world.clock.finish_on_grid:
+            end_s = -(-end_s // self.grid_s) * self.grid_s
+        job.phase = RUNNING
+        job.offer = offer
+        job.started_s = job.counted_s = now
+        job.ready_s = ready_s
+        job.speed_ppm = speed
+        job.overhead_s = overhead_s
+        job._remaining = left
+        job.end_s = end_s
+        self.running[job.id] = job
+        law = pool.offer.outage
+        if law is not None and law.clock == BUSY:
+            fails_s = ready_s + law.busy_s(job.id, attempt)
+            if fails_s < end_s:
+                job.end_s = fails_s
+                self.kernel.call_at(fails_s, kernel.LOSS, self.outages.busy_failure, (job, attempt))
+            else:
+                self.kernel.call_at(end_s, kernel.RELEASE, self._finish, job)
+        else:
+            self.kernel.call_at(end_s, kernel.RELEASE, self._finish, job)
+        self.ledger.started.write((now, job.id, attempt, index, instance.id, need.milli, ready_s))
+        if reason is not None:
+            self._note_reason(job.id, index, reason)
+
+    def _note_reason(self, job: int, offer: int, reason: Any) -> None:
+        reasons = self.ledger.reasons
+        self.ledger.decided.write((self.kernel._now, job, offer, len(reasons)))
+        reasons.append(reason)
+
+    def _take_gang(self, job: JobState, pool: Pool) -> int:
+        """Whole instances of one fabric group, launched where they are not here; when the last is ready."""
+        need = job.need
+        found = pool.take_gang(need.instances) if self.outages.gang_fits(pool, need.instances) else None
+        if found is None:
+            raise PolicyError(
+                self.policy_name,
+                f"job {job.id} cannot start at {pool.offer.id}: no group of {need.instances} instances is free",
+                self.kernel._now,
+            )
+        taken, seats = found
+        for seat in seats:
+            taken.append(self.leases.launch_whole(pool, seat))
+        job.instance, job.gang = taken[0], taken[1:]
+        attempt = job.attempt + 1
+        for instance in taken:
+            instance.holders[job] = None
+            if instance.commitment < 0:
+                self.leases.note_user(instance, job.id, -1)
+        for instance in taken[1:]:
+            self.ledger.gangs.write((job.id, attempt, instance.id))
+        return max(instance.up_s for instance in taken)
+
+    # ------------------------------------------------------------------------------------------ ending
+
+    def _finish(self, job: JobState) -> None:
+        """The work is done. A timer for an attempt that was stopped finds another second, or no attempt."""
+        now = self.kernel._now
+        if job.end_s != now or job.phase != RUNNING:
+            return
+        need, checkpoint_s = job.need, 0
+        if need.checkpoint.cost_s:
+            checkpoint_s = (
+                now - job.ready_s - job.overhead_s
+                - progress.compute_s(job._remaining, need.gang_milli, job.speed_ppm)
+            )  # fmt: skip
+        self.ledger.stopped.write((now, job.id, job.attempt, FINISHED, job._remaining, 0, job.overhead_s, checkpoint_s))
+        self._free(job)
+        self._gone(job, finished=True)
+        if self.waiting.count or self._user is not None:
+            self._news()
+
+    def _free(self, job: JobState) -> None:
+        """The job's shares go back to the pool, after its turnaround."""
+        now = self.kernel._now
+        pool = self.pool_of[job.offer or ""]
+        if pool.offer.standing is not None:
+            pool.busy_milli_s += (now - job.counted_s) * job.need.gang_milli
+        del self.running[job.id]
+        job.offer, job.end_s = None, -1
+        gang, instance = job.gang, job.instance
+        if gang is None:
+            del instance.holders[job]
+            self._give_back(pool, instance, job.need.milli)
+        else:
+            job.gang = None
+            for member in (instance, *gang):
+                del member.holders[job]
+                self._give_back(pool, member, pool.milli)
+
+    def _give_back(self, pool: Pool, instance: Instance, milli: int) -> None:
+        if instance.state == OVER:
+            return
+        if pool.offer.turnaround_s:
+            at_s = self.kernel._now + pool.offer.turnaround_s
+            self.kernel.call_at(at_s, kernel.RELEASE, self._give_back_late, (pool, instance, milli))
+        elif pool.give_share(instance, milli):
+            self.leases.emptied(pool, instance)
+
+    def _give_back_late(self, what: tuple[Pool, Instance, int]) -> None:
+        pool, instance, milli = what
+        if instance.state != OVER and pool.give_share(instance, milli):
+            self.leases.emptied(pool, instance)
+        self._news()
+
+    def _leave_instances(self, job: JobState, cause: int, warned: bool = False, keep_done: bool = False) -> None:
+        """An attempt ends early: what is safe is kept, the rest is lost, the shares go back."""
+        now, need = self.kernel._now, job.need
+        elapsed = now - job.ready_s
+        gang_milli, how = need.gang_milli, need.checkpoint
+        at = progress.reached(elapsed, job._remaining, gang_milli, job.speed_ppm, job.overhead_s, how)
+        safe, checkpoint_s = at.safe, at.checkpoint_s
+        if keep_done:
+            safe = at.done
+        elif warned and how.every_s:
+            # one more checkpoint, begun early enough to end now; it saves what was done when it began
+            last = progress.reached(
+                elapsed - how.cost_s, job._remaining, gang_milli, job.speed_ppm, job.overhead_s, how
+            )
+            if last.done > safe:
+                safe, checkpoint_s = last.done, last.checkpoint_s + how.cost_s
+                at = at._replace(done=safe)
+        job.kept += safe
+        self.ledger.stopped.write((now, job.id, job.attempt, cause, safe, at.done - safe, at.overhead_s, checkpoint_s))
+        self._free(job)
+
+    def stop_job(self, job: JobState, cause: int) -> None:
+        """An attempt ends unwarned, and the job waits again."""
+        self._requeue(job, cause, warned=False)
+
+    def _requeue(self, job: JobState, cause: int, warned: bool = True) -> None:
+        self._leave_instances(job, cause, warned)
+        if job.kept >= self.work[job.id]:  # all was safe: nothing is left to do
+            self._gone(job, finished=True)
+            return
+        job.phase = WAITING
+        self.waiting.push(job, self._key(job, self.kernel._now))
+
+    def stop_all(self, instance: Instance, cause: int, notice_s: int = 0) -> None:
+        """Everything on a closed instance stops, a gang whole; notice enough for a checkpoint lets it write one."""
+        for holder in list(instance.holders):
+            if isinstance(holder, Replica):
+                self.serving.lose(holder)
+            else:
+                self._requeue(holder, cause, warned=notice_s > 0 and notice_s >= holder.need.checkpoint.cost_s)
+
+    # ------------------------------------------------------------------------------------------ reviews and actions
+
+    def _review(self, _: None) -> None:
+        """Each running job is reviewed at the placement's period."""
+        now, period = self.kernel._now, self.placement.review_every_s
+        assert period
+        changed = False
+        for job in list(self.running.values()):
+            if job.phase != RUNNING or job.started_s == now:
+                continue
+            action = self.placement.review(job, self.view)
+            if action is not None:
+                changed = True
+                self._act(action)
+        self.kernel.call_at(now + period, kernel.REVIEW, self._review)
+        if changed and self.waiting.count:
+            self._pass(None)
+
+    def _procure(self, _: None) -> None:
+        """The procurement rule's review; its own period and the times it asked for bring it back."""
+        rule = self.procurement
+        assert rule is not None
+        self._procured_s = self.kernel._now
+        changed = False
+        for action in rule.review(self.view):
+            if isinstance(action, say.WakeAt):
+                self.kernel.call_at(max(action.t_s, self.kernel._now + 1), kernel.REVIEW, self._procure_again)
+            else:
+                changed = self._act(action) or changed
+        if rule.review_every_s and self.kernel._now + rule.review_every_s < self.world.horizon_s:
+            self.kernel.call_at(self.kernel._now + rule.review_every_s, kernel.REVIEW, self._procure_at_period)
+        if changed and self.waiting.count:
+            self._pass(None)
+
+    def _procure_at_period(self, _: None) -> None:
+        self._procure(None)
+
+    def _procure_again(self, _: None) -> None:
+        """A time the rule asked for; its period goes on as it was."""
+        rule = self.procurement
+        assert rule is not None
+        if self._procured_s == self.kernel._now or self.kernel._now >= self.world.horizon_s:
+            return
+        self._procured_s = self.kernel._now
+        changed = False
+        for action in rule.review(self.view):
+            if isinstance(action, say.WakeAt):
+                self.kernel.call_at(max(action.t_s, self.kernel._now + 1), kernel.REVIEW, self._procure_again)
+            else:
+                changed = self._act(action) or changed
+        if changed and self.waiting.count:
+            self._pass(None)
+
+    def _user_review(self, _: None) -> None:
+        self._ask_user()
+        assert self._user_period_s
+        self.kernel.call_at(self.kernel._now + self._user_period_s, kernel.REVIEW, self._user_review)
+
+    def _ask_user(self) -> None:
+        """The user's policy is asked until it changes nothing more."""
+        assert self._user is not None
+        for _round in range(MOST_ROUNDS):
+            changed = False
+            for action in self._user.decide(self.view):
+                changed = self._act(action) or changed
+            if not changed:
+                return
+        raise PolicyError(self.policy_name, f"still changes its mind after {MOST_ROUNDS} rounds", self.kernel._now)
+
+    def _act(self, action: say.Action) -> bool:
+        """Carry out one action; whether it changed the state now. PolicyError where it is impossible."""
+        act = _ACTIONS.get(type(action))
+        if act is None:
+            raise PolicyError(self.policy_name, f"{action!r} is no action", self.kernel._now)
+        return act(self, action)
+
+    def impossible(self, what: str) -> PolicyError:
+        """The error that names the policy and the second."""
+        return PolicyError(self.policy_name, what, self.kernel._now)
+
+    def _find(self, job: int, phase: int, verb: str) -> JobState:
+        found = self.present.get(job)
+        if found is None or found.phase != phase:
+            state = "is not here" if found is None else ("waits" if found.phase == WAITING else "runs")
+            raise self.impossible(f"cannot {verb} job {job}: it {state}")
+        return found
+
+    def _do_start(self, action: say.Start) -> bool:
+        job = self._find(action.job, WAITING, "start")
+        if not self.view.can_start(job, action.offer):
+            raise self.impossible(f"cannot start job {action.job} at {action.offer}: it does not fit there now")
+        self.waiting.leave(job)
+        self.start(job, action.offer, action.reason)
+        return True
+
+    def _do_move(self, action: say.Move) -> bool:
+        job = self._find(action.job, RUNNING, "move")
+        self._leave_instances(job, MOVED, warned=True)
+        if job.kept >= self.work[job.id]:
+            self._gone(job, finished=True)
+            return True
+        job.phase = WAITING
+        if not self.view.can_start(job, action.offer):
+            raise self.impossible(f"cannot move job {action.job} to {action.offer}: it does not fit there now")
+        self.start(job, action.offer, action.reason)
+        return True
+
+    def _do_stop(self, action: say.Stop) -> bool:
+        job = self._find(action.job, RUNNING, "stop")
+        self._requeue(job, STOPPED, warned=True)
+        return True
+
+    def _do_cancel(self, action: say.Cancel) -> bool:
+        job = self.present.get(action.job)
+        if job is None:
+            raise self.impossible(f"cannot cancel job {action.job}: it is not here")
+        if job.phase == RUNNING:
+            self._leave_instances(job, CANCELLED, warned=True)
+            self._gone(job)
+        else:
+            self._drop(job, CANCELLED)
+        return True
+
+    def _do_hold(self, action: say.Hold) -> bool:
+        self.leases.hold(action.instances, action.until_s)
+        return False
+
+    def _do_release(self, action: say.Release) -> bool:
+        return self.leases.release_idle(action.instances)
+
+    def _do_quota(self, action: say.RequestQuota) -> bool:
+        self.capacity.request_quota(action.offer, action.instances)
+        return False
+
+    def _do_scale(self, action: say.Scale) -> bool:
+        return self.serving.scale(action)
+
+    def _do_sign(self, action: say.Sign) -> bool:
+        self.orders.place(action.offer, action.instances, action.term_s, action.renew)
+        return False
+
+    def _do_buy(self, action: say.Buy) -> bool:
+        self.orders.place(action.offer, action.instances, None, False)
+        return False
+
+    def _do_adopt(self, action: say.Adopt) -> bool:
+        self.serving.adopt(action.lever, action.target)
+        return False
+
+    def _do_wake(self, action: say.WakeAt) -> bool:
+        self._wake_at(max(action.t_s, self.kernel._now + 1))
+        return False
+
+
+_ACTIONS: dict[type, Callable[[Engine, Any], bool]] = {
+    say.Start: Engine._do_start,
+    say.Move: Engine._do_move,
+    say.Stop: Engine._do_stop,
+    say.Cancel: Engine._do_cancel,
+    say.Hold: Engine._do_hold,
+    say.Release: Engine._do_release,
+    say.RequestQuota: Engine._do_quota,
+    say.Scale: Engine._do_scale,
+    say.Sign: Engine._do_sign,
+    say.Buy: Engine._do_buy,
+    say.Adopt: Engine._do_adopt,
+    say.WakeAt: Engine._do_wake,
+}
+
+
+def _column(values: np.ndarray) -> array[int]:
+    """A numpy column as a typed array, whose single entries Python reads quickly."""
+    cells = array("q")
+    cells.frombytes(np.ascontiguousarray(values, np.int64).tobytes())
+    return cells
+
+
+def _predecessors(world: World) -> dict[int, int]:
+    """How many predecessors each job with any still waits for."""
+    start = world.jobs.after_start
+    if start is None:
+        return {}
+    counts = np.diff(start)
+    return {int(job): int(counts[job]) for job in np.flatnonzero(counts)}
+
+
+def _followers(world: World) -> dict[int, list[int]]:
+    """The jobs that wait for each job."""
+    jobs = world.jobs
+    found: dict[int, list[int]] = {}
+    if jobs.after_start is not None and jobs.after is not None:
+        owner = np.repeat(np.arange(len(jobs)), np.diff(jobs.after_start))
+        for job, before in zip(owner.tolist(), jobs.after.tolist(), strict=True):
+            found.setdefault(before, []).append(job)
+    return found
+
+
+def _next_head(heads: list[tuple[Any, int, int]], entry: Entry | None, line: int) -> None:
+    """Replace the first of the heads by the next of its line, or drop it."""
+    if entry is None:
+        heappop(heads)
+    else:
+        heapreplace(heads, (entry[0], entry[1], line))

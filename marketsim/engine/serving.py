@@ -1,0 +1,261 @@
+"""Services: replicas held at offers, requests served as the integral of the smaller of need and capacity.
+
+A service wakes the policy on its autoscaling period and at nothing else: how many requests were served is worked out
+from the need's path and the times at which replicas came and went, a month at a time, vectorised.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketsim.engine import kernel
+from marketsim.engine.pool import Pool
+from marketsim.engine.setup import may_serve_tokens
+from marketsim.engine.state import Replica
+from marketsim.ledger import ACCOUNT, REFERENCE
+from marketsim.policies import policy as say
+from marketsim.units import DAY_S, MICRO, MILLI
+
+if TYPE_CHECKING:
+    from marketsim.engine.run import Engine
+
+TOKENS, REVENUE, CASH = ACCOUNT["expense:tokens"], ACCOUNT["income:revenue"], ACCOUNT["cash"]
+SERVICE = REFERENCE["service"]
+
+
+class _State:
+    """One service in a run: its replicas by offer, and the changes of its capacity."""
+
+    __slots__ = ("changes", "ended", "replicas", "token_changes", "tokens")
+
+    def __init__(self) -> None:
+        self.replicas: dict[int, list[Replica]] = {}  # offer -> in order of start
+        self.changes: list[tuple[int, float]] = []  # (t_s, requests a second more or less)
+        self.tokens: dict[int, float] = {}  # token offer -> requests a second it takes
+        self.token_changes: dict[int, list[tuple[int, float]]] = {}  # token offer -> (t_s, requests a second from then)
+        self.ended = False
+
+
+class Serving:
+    """Scales services, and accounts for what they served."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.services = list(engine.world.services)  # a lever may replace one
+        self._states = [_State() for _ in self.services]
+        self._accounted_s = 0
+        self._service_milli_s: dict[int, int] = {}
+
+    def begin(self) -> None:
+        """The first scaling is at second 0."""
+        for number in range(len(self.services)):
+            self._engine.kernel.call_at(0, kernel.REVIEW, self._autoscale, number)
+
+    def _autoscale(self, number: int) -> None:
+        engine = self._engine
+        if self._states[number].ended:
+            return
+        changed = False
+        for action in engine.placement.scale(number, engine.view):
+            changed = self.scale(action) or changed
+        at_s = engine.kernel._now + self.services[number].autoscale.period_s
+        if at_s < engine.world.horizon_s:
+            engine.kernel.call_at(at_s, kernel.REVIEW, self._autoscale, number)
+        if changed:
+            engine.news()
+
+    def scale(self, action: say.Scale) -> bool:
+        """Bring a service to a number of replicas, or a rate of tokens, at an offer; whether that frees capacity."""
+        engine = self._engine
+        pool = engine.pool_of.get(action.offer)
+        if pool is None or not 0 <= action.service < len(self.services):
+            raise engine.impossible(
+                f"cannot scale service {action.service} at {action.offer!r}: there is no such thing"
+            )
+        service, state = self.services[action.service], self._states[action.service]
+        if state.ended:
+            return False
+        now = engine.kernel._now
+        if may_serve_tokens(service, pool.offer):
+            if state.tokens.get(pool.index, 0.0) != action.requests_per_s:
+                state.tokens[pool.index] = action.requests_per_s
+                state.token_changes.setdefault(pool.index, []).append((now, action.requests_per_s))
+                row = (now, action.service, pool.index, 0, round(action.requests_per_s * MILLI))
+                engine.ledger.scaled.write(row)
+            return False
+        replicas = state.replicas.setdefault(pool.index, [])
+        before = len(replicas)
+        while len(replicas) < action.replicas:
+            replicas.append(self._start(action.service, pool))
+        while len(replicas) > action.replicas:
+            self._stop(replicas.pop(), pool, gives_back=True)
+        if len(replicas) != before:
+            engine.ledger.scaled.write((now, action.service, pool.index, len(replicas), 0))
+        return len(replicas) < before
+
+    def _start(self, number: int, pool: Pool) -> Replica:
+        engine, need = self._engine, self.services[number].replica
+        rate = engine.setup.replica_requests_per_s[number][pool.index]
+        if not rate:
+            raise engine.impossible(f"service {self.services[number].name} cannot run at {pool.offer.id}")
+        instance = pool.take_share(need.milli)
+        if instance is None:
+            if not pool.room:
+                raise engine.impossible(f"no replica of {self.services[number].name} fits at {pool.offer.id} now")
+            engine.leases.launch(pool, -1)
+            instance = pool.take_share(need.milli)
+            assert instance is not None
+        now = engine.kernel._now
+        ready_s = max(instance.up_s, now) + need.checkpoint.start_s
+        replica = Replica(number, pool.index, instance, now, ready_s)
+        instance.holders[replica] = None
+        if instance.commitment < 0:
+            engine.leases.note_user(instance, -1, number)
+        self._states[number].changes.append((ready_s, rate))
+        return replica
+
+    def _stop(self, replica: Replica, pool: Pool, gives_back: bool) -> None:
+        engine = self._engine
+        now, number = engine.kernel._now, replica.service
+        milli = self.services[number].replica.milli
+        rate = engine.setup.replica_requests_per_s[number][pool.index]
+        self._states[number].changes.append((max(now, replica.ready_s), -rate))
+        instance = replica.instance
+        engine.ledger.replicas.write((replica.started_s, replica.ready_s, now, number, pool.index, instance.id, milli))
+        self._note_busy(pool, replica.counted_s, now, milli)
+        del instance.holders[replica]
+        if gives_back and pool.give_share(instance, milli):
+            engine.leases.emptied(pool, instance)
+
+    def lose(self, replica: Replica) -> None:
+        """A replica's instance is gone or down."""
+        pool = self._engine.pools[replica.offer_index]
+        state = self._states[replica.service]
+        state.replicas[pool.index].remove(replica)
+        self._stop(replica, pool, gives_back=False)
+        milli = self.services[replica.service].replica.milli
+        pool.give_share(replica.instance, milli)
+        left = len(state.replicas[pool.index])
+        self._engine.ledger.scaled.write((self._engine.kernel._now, replica.service, pool.index, left, 0))
+
+    def end(self) -> None:
+        """At the horizon the traffic ends, and with it every replica."""
+        now = self._engine.kernel._now
+        for number, state in enumerate(self._states):
+            for offer, replicas in sorted(state.replicas.items()):
+                pool = self._engine.pools[offer]
+                held = len(replicas)
+                while replicas:
+                    self._stop(replicas.pop(), pool, gives_back=True)
+                if held:
+                    self._engine.ledger.scaled.write((now, number, offer, 0, 0))
+            state.ended = True
+
+    # ------------------------------------------------------------------------------------------ for the view
+
+    def replicas(self, number: int) -> dict[str, int]:
+        """Replicas of a service by offer id, booting included."""
+        pools = self._engine.pools
+        return {pools[offer].offer.id: len(held) for offer, held in self._states[number].replicas.items() if held}
+
+    def need_now(self, number: int) -> float:
+        """Requests a second of a service now."""
+        now = self._engine.kernel._now
+        return 0.0 if self._states[number].ended else self.services[number].requests_per_s.at(now)
+
+    # ------------------------------------------------------------------------------------------ accounts
+
+    def _note_busy(self, pool: Pool, from_s: int, to_s: int, milli: int) -> None:
+        if pool.offer.standing is not None:
+            self._service_milli_s[pool.index] = self._service_milli_s.get(pool.index, 0) + milli * (to_s - from_s)
+
+    def busy_milli_s(self, pool: Pool, to_s: int) -> int:
+        """Milli-GPU-seconds that replicas held at an offer since it was last asked."""
+        total = self._service_milli_s.pop(pool.index, 0)
+        for number, state in enumerate(self._states):
+            milli = self.services[number].replica.milli
+            for replica in state.replicas.get(pool.index, ()):
+                total += milli * (to_s - replica.counted_s)
+                replica.counted_s = to_s
+        return total
+
+    def month(self, to_s: int) -> None:
+        """Account for what was served, and pay for tokens, up to a time."""
+        to_s = min(to_s, self._engine.world.horizon_s)
+        from_s, self._accounted_s = self._accounted_s, to_s
+        if to_s > from_s:
+            for number in range(len(self.services)):
+                self._account(number, from_s, to_s)
+
+    def _account(self, number: int, from_s: int, to_s: int) -> None:
+        engine, service, state = self._engine, self.services[number], self._states[number]
+        times = _grid(from_s, to_s, service.requests_per_s.times_s, state)
+        spans = np.diff(np.append(times, to_s))
+        need = service.requests_per_s.at_many(times)
+        held = _level(state.changes, times)
+        served = np.minimum(need, held)
+        left = need - served
+        for offer in sorted(state.token_changes):
+            bought = np.minimum(left, _latest(state.token_changes[offer], times))
+            left = left - bought
+            served = served + bought
+            self._pay_tokens(number, offer, float((bought * spans).sum()), to_s)
+        self._write_days(number, times, need * spans, served * spans, to_s)
+        if service.usd_revenue_per_request:
+            micro = round(float((served * spans).sum()) * service.usd_revenue_per_request * MICRO)
+            engine.books.post(to_s, CASH, REVENUE, micro, micro, -1, SERVICE, number, -1, number)
+
+    def _write_days(
+        self, number: int, times: NDArray[np.int64], wanted: NDArray[np.float64], served: NDArray[np.float64], to_s: int
+    ) -> None:
+        """One row a day: thousandths of requests wanted and served."""
+        days = times // DAY_S
+        first = np.flatnonzero(np.concatenate(([True], np.diff(days) > 0)))
+        starts = times[first]
+        ends = np.append(starts[1:], to_s)
+        wanted_milli = np.rint(np.add.reduceat(wanted, first) * MILLI).astype(np.int64)
+        served_milli = np.minimum(np.rint(np.add.reduceat(served, first) * MILLI).astype(np.int64), wanted_milli)
+        write = self._engine.ledger.served.write
+        for row in zip(starts.tolist(), ends.tolist(), wanted_milli.tolist(), served_milli.tolist(), strict=True):
+            write((row[0], row[1], number, row[2], row[3]))
+
+    def _pay_tokens(self, number: int, offer: int, requests: float, now: int) -> None:
+        service, terms = self.services[number], self._engine.pools[offer].offer
+        usd = (service.input_tokens or 0.0) * (terms.usd_per_input_token or 0.0)
+        usd += (service.output_tokens or 0.0) * (terms.usd_per_output_token or 0.0)
+        micro = round(requests * usd * MICRO)
+        self._engine.books.usage(now, micro, terms.provider, TOKENS, offer, SERVICE, number, -1, number)
+
+    def settle(self) -> None:
+        """At the end of the run."""
+        self.end()
+        self.month(self._engine.kernel._now)
+
+
+def _grid(from_s: int, to_s: int, steps: NDArray[np.int64], state: _State) -> NDArray[np.int64]:
+    """Every time in [from_s, to_s) at which need or capacity may step, and every midnight."""
+    days = np.arange(-(-from_s // DAY_S) * DAY_S, to_s, DAY_S, dtype=np.int64)
+    changes = [t for t, _ in state.changes] + [t for one in state.token_changes.values() for t, _ in one]
+    inside = np.concatenate((np.array([from_s], np.int64), days, steps, np.array(changes, np.int64)))
+    return np.unique(inside[(inside >= from_s) & (inside < to_s)])
+
+
+def _level(changes: list[tuple[int, float]], times: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The sum of all changes up to and at each time; what rounding leaves of nothing is nothing."""
+    if not changes:
+        return np.zeros(len(times))
+    at = np.array([t for t, _ in changes], np.int64)
+    order = np.argsort(at, kind="stable")
+    total = np.concatenate(([0.0], np.cumsum(np.array([change for _, change in changes])[order])))
+    level = total[np.searchsorted(at[order], times, side="right")]
+    return np.where(level < 1e-9, 0.0, level)
+
+
+def _latest(settings: list[tuple[int, float]], times: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The setting in force at each time, 0 before the first."""
+    at = np.array([t for t, _ in settings], np.int64)
+    values = np.concatenate(([0.0], [value for _, value in settings]))
+    return np.asarray(values[np.searchsorted(at, times, side="right")])

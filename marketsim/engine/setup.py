@@ -1,0 +1,86 @@
+"""The facts of a run that do not change: what a policy's rules are bound to."""
+
+from __future__ import annotations
+
+from marketsim.demand.job import Need, Service
+from marketsim.policies.policy import OfferFacts, Setup
+from marketsim.supply.offer import Offer
+from marketsim.world import World
+
+
+def make_setup(world: World) -> Setup:
+    """Facts of every offer, and what each need and service gets there."""
+    return Setup(
+        horizon_s=world.horizon_s,
+        offers=tuple(_facts(offer, index) for index, offer in enumerate(world.offers)),
+        needs=world.jobs.needs,
+        services=world.services,
+        speed_ppm=[[speed(need, offer) for offer in world.offers] for need in world.jobs.needs],
+        transfer_s=[[transfer_s(need, offer) for offer in world.offers] for need in world.jobs.needs],
+        replica_requests_per_s=[[replica_rate(one, offer) for offer in world.offers] for one in world.services],
+        decide_every_s=world.clock.decide_every_s,
+        offer_index=world.offer_index,
+        future=world,
+    )
+
+
+def speed(need: Need, offer: Offer) -> int:
+    """Millionths of the reference GPU's speed; 0 where the need cannot run at the offer."""
+    return 0 if _sells_tokens(offer) or offer.refuses(need) is not None else offer.speed_for(need)
+
+
+def transfer_s(need: Need, offer: Offer) -> int:
+    """Whole seconds to bring a need's data to the offer over its uplink, rounded up; 0 where it lies there."""
+    if not need.data_gb or need.workload in offer.data_here or offer.uplink_mbit_s is None:
+        return 0
+    megabits = need.data_gb * 8_000
+    return int(-(-megabits // offer.uplink_mbit_s))
+
+
+def replica_rate(service: Service, offer: Offer) -> float:
+    """Requests a second one replica serves at the offer; 0 where it cannot."""
+    if _sells_tokens(offer):
+        return 0.0
+    replica = service.replica
+    if offer.serves is not None and service.name not in offer.serves:
+        return 0.0
+    if replica.residency is not None and offer.residency not in replica.residency:
+        return 0.0
+    if offer.shape.refuses(replica) is not None:
+        return 0.0
+    return service.replica_requests_per_s.get(offer.shape.gpu, 0.0)
+
+
+def may_serve_tokens(service: Service, offer: Offer) -> bool:
+    """Whether an offer that sells tokens can take a service's requests."""
+    if not _sells_tokens(offer) or service.output_tokens is None:
+        return False
+    if offer.serves is not None and service.name not in offer.serves:
+        return False
+    residency = service.replica.residency
+    return residency is None or offer.residency in residency
+
+
+def _sells_tokens(offer: Offer) -> bool:
+    return offer.usd_per_output_token is not None
+
+
+def _facts(offer: Offer, index: int) -> OfferFacts:
+    return OfferFacts(
+        id=offer.id,
+        index=index,
+        kind=offer.kind,
+        provider=offer.provider,
+        zone=offer.zone,
+        residency=offer.residency,
+        shape=offer.shape,
+        boot_s=offer.boot_s,
+        turnaround_s=offer.turnaround_s,
+        quantum_s=offer.quantum_s,
+        notice_s=offer.notice_s,
+        metered=offer.price is not None,
+        committable=offer.commitment is not None,
+        sells_tokens=_sells_tokens(offer),
+        block_instances=offer.commitment.block_instances if offer.commitment is not None else 1,
+        usd_per_gb_out=offer.usd_per_gb_out,
+    )

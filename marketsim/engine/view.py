@@ -1,0 +1,190 @@
+"""The live, read-only face of a run that policies look at: now and the past, never the future or the truth."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from marketsim.engine import progress
+from marketsim.engine.state import JobState
+from marketsim.policies.policy import JobView
+from marketsim.supply.quote import Quote
+from marketsim.supply.quote import quote as terms_today
+from marketsim.units import MILLI, UNLIMITED
+
+if TYPE_CHECKING:
+    from marketsim.engine.run import Engine
+
+
+class EngineView:
+    """See `marketsim.policies.policy.View`."""
+
+    __slots__ = ("_engine", "_kernel", "_pools")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kernel = engine.kernel
+        self._pools = engine.pool_of
+
+    @property
+    def now_s(self) -> int:
+        """The present second."""
+        return int(self._kernel._now)
+
+    def waiting(self) -> Sequence[JobState]:
+        """Jobs that wait, in queue order."""
+        return self._engine.waiting.in_order()
+
+    def running(self) -> Sequence[JobState]:
+        """Jobs that hold instances, in order of start."""
+        return list(self._engine.running.values())
+
+    def job(self, job: int) -> JobState:
+        """A job that waits or runs."""
+        return self._engine.present[job]
+
+    def can_start(self, job: JobView, offer: str) -> bool:
+        """Whether `Start(job, offer)` would be carried out now."""
+        pool = self._pools[offer]
+        need = job.need
+        if not self._engine.speed_ppm[job.need_index][pool.index]:
+            return False
+        if need.instances > 1 and pool.offer.outage is not None:
+            return self._engine.outages.gang_fits(pool, need.instances)
+        return pool.fits(need.instances, need.milli)
+
+    def can_start_committed(self, job: JobView, offer: str) -> bool:
+        """The same without a new metered lease."""
+        pool = self._pools[offer]
+        need = job.need
+        if not self._engine.speed_ppm[job.need_index][pool.index]:
+            return False
+        return pool.fits_held(need.instances, need.milli)
+
+    def price(self, offer: str) -> float:
+        """USD per instance-hour now."""
+        price = self._pools[offer].offer.price
+        if price is None:
+            raise KeyError(offer)
+        return price.at(self._kernel._now)
+
+    def quote(self, offer: str, keep_s: int, instances: int = 1, term_s: int | None = None) -> Quote | None:
+        """What `instances` would cost if signed for or bought now."""
+        return terms_today(self._pools[offer].offer, self.now_s, instances, keep_s, term_s)
+
+    def launchable(self, offer: str) -> int:
+        """Instances that could be started now beyond those held."""
+        return self._pools[offer].room
+
+    def held(self, offer: str) -> int:
+        """Instances held now."""
+        return self._pools[offer].held()
+
+    def committed(self, offer: str) -> int:
+        """Instances signed for or bought, and here."""
+        return self._pools[offer].committed
+
+    def ordered(self, offer: str) -> int:
+        """Instances signed for or bought, and not here yet."""
+        return self._pools[offer].ordered
+
+    def free_milli(self, offer: str) -> int:
+        """Thousandths of a GPU unused on instances that can take work."""
+        return self._pools[offer].free_milli()
+
+    def idle(self, offer: str) -> Sequence[int]:
+        """Numbers of the metered instances that stand empty."""
+        pool = self._pools[offer]
+        return sorted(
+            one.id for one in pool.by_seat.values() if one.commitment < 0 and one.free == pool.milli and not one.holders
+        )
+
+    def run_s(self, job: JobView, offer: str) -> int:
+        """Seconds from a start here now to the end, by the estimate."""
+        engine, pool, need = self._engine, self._pools[offer], job.need
+        boot_s = 0 if pool.fits_held(need.instances, need.milli) else pool.offer.boot_s
+        how = need.checkpoint
+        overhead_s = how.restart_s if job.attempt else how.start_s
+        left = job.estimated_left(self._kernel._now)
+        speed = engine.speed_ppm[job.need_index][pool.index]
+        return (
+            boot_s
+            + engine.transfer_s[job.need_index][pool.index]
+            + progress.held_s(left, need.gang_milli, speed, overhead_s, how)
+        )
+
+    def estimated_end_s(self, job: JobState) -> int:
+        """When a running job would end by its estimate."""
+        now = int(self._kernel._now)
+        left = progress.compute_s(job.estimated_left(now), job.need.gang_milli, job.speed_ppm)
+        return now + job.overhead_left_s(now) + left
+
+    def replicas(self, service: int) -> Mapping[str, int]:
+        """Replicas of a service by offer."""
+        return self._engine.serving.replicas(service)
+
+    def room_for(self, service: int, offer: str) -> int:
+        """How many more replicas could be started at an offer now."""
+        engine, pool = self._engine, self._pools[offer]
+        if not engine.setup.replica_requests_per_s[service][pool.index]:
+            return 0
+        milli = engine.serving.services[service].replica.milli
+        each = pool.milli // milli
+        here = sum(one.free // milli for one in pool.by_seat.values() if one.state == 0)
+        return min(here + each * pool.room, UNLIMITED)
+
+    def room_held(self, service: int, offer: str) -> int:
+        """The same on instances that are here: no new metered lease."""
+        engine, pool = self._engine, self._pools[offer]
+        if not engine.setup.replica_requests_per_s[service][pool.index]:
+            return 0
+        milli = engine.serving.services[service].replica.milli
+        return sum(one.free // milli for one in pool.by_seat.values() if one.state == 0)
+
+    def requests_per_s(self, service: int) -> float:
+        """The need of a service now."""
+        return self._engine.serving.need_now(service)
+
+    def cash_micro(self) -> int | None:
+        """Cash in micro-dollars, None where it is not watched."""
+        return None if self._engine.world.money.cash_micro is None else self._engine.books.cash
+
+    def seen(self, since_s: int, until_s: int) -> Iterator[tuple[int, int, int, int]]:
+        """Jobs that arrived in a past span: (arrival_s, need, estimate, deadline_s)."""
+        engine = self._engine
+        arrival_s = engine._arrival_s
+        first = bisect_left(arrival_s, since_s, 0, engine._next)
+        for job in range(first, engine._next):
+            if arrival_s[job] >= until_s:
+                return
+            yield arrival_s[job], engine._need[job], engine._estimate[job], engine._deadline_s[job]
+
+    def demand_gpus(self, since_s: int, step_s: int) -> Sequence[float]:
+        """Mean GPUs asked for in each whole past step up to now: jobs that run or wait, replicas that services need."""
+        now = int(self._kernel._now)
+        steps = (now - since_s) // step_s
+        if steps < 1:
+            return []
+        edges = since_s + step_s * np.arange(steps + 1)
+        changes = self._engine.load_changes or []
+        times = np.array([t for t, _ in changes], np.int64)
+        level = np.concatenate(([0], np.cumsum(np.array([change for _, change in changes], np.int64))))
+        area = np.concatenate(([0], np.cumsum(np.diff(times) * level[1:-1]))) if len(times) else np.zeros(1)
+
+        def until(t_s: np.ndarray) -> np.ndarray:
+            index = np.searchsorted(times, t_s, side="right")
+            known = np.maximum(index - 1, 0)
+            before = np.zeros(len(t_s)) if not len(times) else area[known] + level[index] * (t_s - times[known])
+            return np.where(index > 0, before, 0.0)
+
+        total = np.diff(until(edges)) / step_s
+        for service in self._engine.serving.services:
+            rates = [rate for rate in service.replica_requests_per_s.values() if rate]
+            if rates:
+                total = total + np.diff(service.requests_per_s.until_many(edges)) / step_s / max(rates) * (
+                    service.replica.milli
+                )
+        return (total / MILLI).tolist()

@@ -1,0 +1,76 @@
+"""The queue: in order of the rule's key, a line for each class of need, so that one that does not fit is left alone."""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+from marketsim.engine.state import WAITING, JobState
+
+Entry = tuple[Any, int, int, JobState]  # key, job number, ticket, job
+
+
+class Waiting:
+    """Jobs that wait. A job that left is dropped when its entry comes to the head: its ticket no longer fits."""
+
+    __slots__ = ("_lines", "by_class", "count")
+
+    def __init__(self, by_class: bool) -> None:
+        self.by_class = by_class
+        self.count = 0
+        self._lines: dict[int, list[Entry]] = {}
+
+    def push(self, job: JobState, key: Any) -> None:
+        """Put a job in its line."""
+        job.ticket += 1
+        self.count += 1
+        line = self._lines.get(job.need_index if self.by_class else 0)
+        if line is None:
+            line = self._lines[job.need_index if self.by_class else 0] = []
+        heappush(line, (key, job.id, job.ticket, job))
+
+    def leave(self, job: JobState) -> None:
+        """Count a job out; its entry goes stale."""
+        job.ticket += 1
+        self.count -= 1
+
+    def head(self, line: int = 0) -> Entry | None:
+        """The first of a line that still waits, None where nobody does."""
+        entries = self._lines.get(line)
+        while entries:
+            entry = entries[0]
+            if entry[2] == entry[3].ticket and entry[3].phase == WAITING:
+                return entry
+            heappop(entries)
+        return None
+
+    def set_aside(self, line: int) -> Entry:
+        """Take the head of a line out, to be put back after the pass."""
+        return heappop(self._lines[line])
+
+    def put_back(self, entries: list[Entry]) -> None:
+        """Put entries that were set aside back in their lines."""
+        for entry in entries:
+            heappush(self._lines[entry[3].need_index if self.by_class else 0], entry)
+
+    def heads(self) -> list[tuple[Any, int, int]]:
+        """(key, job number, line) of the head of every line, as a heap."""
+        heads = []
+        for line in list(self._lines):
+            entry = self.head(line)
+            if entry is None:
+                del self._lines[line]
+            else:
+                heads.append((entry[0], entry[1], line))
+        heapify(heads)
+        return heads
+
+    def in_order(self) -> list[JobState]:
+        """All that wait, in queue order."""
+        entries = [
+            entry
+            for line in self._lines.values()
+            for entry in line
+            if entry[2] == entry[3].ticket and entry[3].phase == WAITING
+        ]
+        return [entry[3] for entry in sorted(entries, key=lambda entry: entry[:2])]

@@ -1,0 +1,82 @@
+"""The cheapest place that, by the estimate, still meets the deadline."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from marketsim.demand.job import NEVER
+from marketsim.policies import base
+from marketsim.policies import policy as say
+from marketsim.policies.placement.rule import Choices, Placement
+from marketsim.settings import Duration, NonNegative
+from marketsim.units import HOUR_S
+
+
+class CheapestFeasible(Placement):
+    """Among offers that can start the job now and whose expected finish meets its deadline, the least expected cost.
+
+    Committed capacity costs nothing more and comes first. Spot counts with a margin for being taken back. A job with
+    time to spare waits for something cheaper than on-demand until its slack is used up; one without a deadline waits
+    `patience` for it. Where nothing meets the deadline any more, the earliest finish is taken.
+    """
+
+    kind: Literal["cheapest_feasible"] = "cheapest_feasible"
+    spot_margin: NonNegative = Field(
+        default=0.25, description="share of its run time by which a job on spot is expected to be late (assumption)"
+    )
+    keep_slack: Duration = Field(default=HOUR_S, description="slack at which a waiting job takes on-demand")
+    patience: Duration = Field(default=6 * HOUR_S, description="wait of jobs without a deadline before on-demand")
+
+    def bind(self, setup: say.Setup) -> base.PlacementBase:
+        """A working rule."""
+        return _CheapestFeasible(self, setup)
+
+
+class _CheapestFeasible(base.PlacementBase):
+    def __init__(self, settings: CheapestFeasible, setup: say.Setup) -> None:
+        super().__init__(setup)
+        self._settings = settings
+        self._choices = Choices(setup)
+        self._spot = {offer.id for offer in setup.offers if offer.kind == "spot"}
+        self._metered = {offer.id for offer in setup.offers if offer.metered}
+
+    def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
+        choices, need = self._choices, job.need_index
+        able = [offer for offer in choices.any[need] if view.can_start(job, offer)]
+        now = view.now_s
+        finish_s = {offer: now + self._expected_s(job, offer, view) for offer in able}
+        in_time = [offer for offer in able if finish_s[offer] <= job.deadline_s]
+        free = [offer for offer in in_time if self._is_free(job, offer, view)]
+        if free:
+            return say.Start(job.id, min(free, key=lambda offer: finish_s[offer]))
+        patient_until_s = self._latest_start_s(job, view)
+        cheap = [offer for offer in in_time if offer in self._spot]
+        if now < patient_until_s:
+            if cheap:
+                return say.Start(job.id, min(cheap, key=lambda offer: choices.work_usd(job, offer, view)))
+            return say.WakeAt(patient_until_s)
+        priced = [offer for offer in in_time if offer in self._metered]
+        if priced:
+            return say.Start(job.id, min(priced, key=lambda offer: choices.work_usd(job, offer, view)))
+        if able:
+            return say.Start(job.id, min(able, key=lambda offer: finish_s[offer]))
+        return None
+
+    def _expected_s(self, job: say.JobView, offer: str, view: say.View) -> int:
+        seconds = view.run_s(job, offer)
+        return round(seconds * (1 + self._settings.spot_margin)) if offer in self._spot else seconds
+
+    def _is_free(self, job: say.JobView, offer: str, view: say.View) -> bool:
+        """Whether the job would run on committed capacity, paid whether used or not."""
+        return view.committed(offer) > 0 and view.can_start_committed(job, offer)
+
+    def _latest_start_s(self, job: say.JobView, view: say.View) -> int:
+        """Until when it is worth waiting for something cheaper than on-demand."""
+        if job.deadline_s >= NEVER:
+            return job.arrival_s + self._settings.patience
+        on_demand = self._choices.on_demand[job.need_index]
+        if not on_demand:
+            return job.deadline_s
+        return job.deadline_s - min(view.run_s(job, offer) for offer in on_demand) - self._settings.keep_slack

@@ -1,0 +1,57 @@
+"""The contract of a placement rule's settings, and what most rules share: who can hold a need, at what cost."""
+
+from __future__ import annotations
+
+from marketsim.policies import base
+from marketsim.policies import policy as say
+from marketsim.settings import Kind
+
+
+class Placement(Kind):
+    """Settings of where and when; `bind` makes the working rule of one run."""
+
+    def bind(self, setup: say.Setup) -> base.PlacementBase:
+        """A working rule."""
+        raise NotImplementedError
+
+
+class Choices:
+    """For each need, the offers that can hold it, by what they are: worked out once a run."""
+
+    def __init__(self, setup: say.Setup) -> None:
+        self._setup = setup
+        offers = setup.offers
+
+        def able(need: int, *kinds: str) -> list[str]:
+            return [one.id for one in offers if setup.speed_ppm[need][one.index] and one.kind in kinds]
+
+        needs = range(len(setup.needs))
+        self.committable = [
+            [one.id for one in offers if setup.speed_ppm[need][one.index] and (one.committable or not one.metered)]
+            for need in needs
+        ]
+        self.on_demand = [able(need, "on_demand", "serverless") for need in needs]
+        self.spot = [able(need, "spot") for need in needs]
+        self.any = [[one.id for one in offers if setup.speed_ppm[need][one.index]] for need in needs]
+        self.metered = [
+            [one.id for one in offers if setup.speed_ppm[need][one.index] and one.metered] for need in needs
+        ]
+
+    def work_usd(self, job: say.JobView, offer: str, view: say.View) -> float:
+        """USD that a start there now costs for each unit of the job's work: what cheapest means.
+
+        A lease that must be launched is paid whole; of one that stands there already, the job's share counts.
+        """
+        setup = self._setup
+        index = setup.offer_index[offer]
+        paid = float(job.need.instances)
+        if job.need.instances == 1 and view.can_start_committed(job, offer):
+            paid = job.need.milli / setup.offers[index].shape.milli
+        return view.price(offer) * paid / setup.speed_ppm[job.need_index][index]
+
+    def cheapest(self, job: say.JobView, offers: list[str], view: say.View) -> str | None:
+        """The offer where the job can start now at least cost a unit of work, the first of equals; None for none."""
+        able = [offer for offer in offers if view.can_start(job, offer)]
+        if len(able) < 2:
+            return able[0] if able else None
+        return min(able, key=lambda offer: self.work_usd(job, offer, view))
