@@ -39,7 +39,9 @@ from marketsim.supply.market import Market
 
 Named = settings.Name
 if TYPE_CHECKING:
-    AnyDemand, AnyOffer, AnyLever = Demand, OfferKind, Lever
+    AnyDemand = Demand
+    AnyOffer = OfferKind
+    AnyLever = Lever
 else:
     AnyDemand, AnyOffer, AnyLever = (settings.one_of(family.KINDS) for family in (demand, supply, levers))
 LONGEST_NAME = 200

@@ -91,7 +91,7 @@ class CatalogueEgress(Settings):
 
 
 if TYPE_CHECKING:
-    AnyProcurement = AnyQueue = AnyPlacement = settings.Kind
+    AnyProcurement = AnyQueue = AnyPlacement = Any
 else:
     AnyProcurement, AnyQueue, AnyPlacement = (
         settings.one_of(family.KINDS) for family in (procurement, queueing, placement)
