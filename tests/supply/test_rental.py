@@ -1,0 +1,146 @@
+"""Contracts: what is signed is paid, to the micro-dollar, however time is divided and however late it is signed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import supply_books as books
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from marketsim.path import Path
+from marketsim.streams import Dice
+from marketsim.supply.kind import FinanceFacts
+from marketsim.supply.lead import AT_ONCE, Delivery
+from marketsim.supply.rental import Rental, RentalTerms
+from marketsim.throw import Throw
+from marketsim.units import DAY_S, HOUR_S, MONTH_S, YEAR_S
+
+AT_ONCE_DELIVERY = Delivery(AT_ONCE, Dice(0), Path.constant(1.0))
+TWO_YEARS = Throw(Dice(1), 2 * YEAR_S, 2 * YEAR_S)
+
+
+def terms(**change: Any) -> RentalTerms:
+    settings = {"quotes": Path.constant(20.0), "term_s": YEAR_S, "delivery": AT_ONCE_DELIVERY, **change}
+    return RentalTerms(**settings)
+
+
+def kind(**change: Any) -> Rental:
+    keys: dict[str, Any] = {
+        "kind": "rental",
+        "provider": "neocloud",
+        "shape": {"gpu": "H100", "gpus": 8},
+        "usd_per_gpu_hour": 2.35,
+        "term": "12 months",
+        "upfront_share": 0.2,
+        "lead": "21 d",
+    }
+    return Rental.model_validate(keys | change)
+
+
+def test_a_year_of_two_instances_costs_its_price_times_its_hours() -> None:
+    charges = books.life(terms(upfront_share=0.2), 2, 0, [month * MONTH_S for month in range(1, 13)])
+    whole = 20 * 2 * 8760 * 10**6
+    assert books.used(charges) == books.paid(charges) == whole
+    assert charges[0].billed == whole // 5
+    assert books.balances(charges)["prepaid"] == 0
+
+
+CUTS = st.lists(st.integers(1, 2 * YEAR_S), min_size=1, max_size=12, unique=True).map(sorted)
+
+
+@given(
+    upfront=st.floats(0, 1),
+    indexed=st.booleans(),
+    instances=st.integers(1, 9),
+    term_s=st.integers(1, 2 * YEAR_S),
+    cuts=CUTS,
+    resale=st.floats(0, 1),
+    usd=st.floats(0.01, 500),
+)
+def test_however_time_is_divided_the_books_balance_and_the_parts_add_up(
+    upfront: float, indexed: bool, instances: int, term_s: int, cuts: list[int], resale: float, usd: float
+) -> None:
+    rental = terms(
+        quotes=Path.steps([(0, usd), (YEAR_S, 2 * usd)]), upfront_share=upfront, indexed=indexed, resale_share=resale
+    )
+    charges = books.life(rental, instances, 0, cuts, term_s)
+    once = books.life(rental, instances, 0, [cuts[-1]], term_s)
+    books.assert_cash_identity(charges)
+    assert books.used(charges) == books.used(once)
+    assert books.paid(charges) == books.paid(once)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(0, YEAR_S))
+def test_signing_late_never_costs_less_than_the_obligation_less_resale(
+    upfront: float, resale: float, at_s: int
+) -> None:
+    rental = terms(upfront_share=upfront, resale_share=resale)
+    charges = books.life(rental, 1, at_s, [YEAR_S] if at_s < YEAR_S else [YEAR_S + 1])
+    whole = 20 * 8760 * 10**6
+    assert books.used(charges) >= whole * (1 - resale) - 2
+
+
+def test_on_the_last_day_the_whole_obligation_is_charged_less_resale() -> None:
+    rental = terms(upfront_share=0.25, resale_share=0.5)
+    charges = [*rental.at_signing(1, YEAR_S, None), *rental.at_close(1, YEAR_S, YEAR_S, YEAR_S)]
+    assert books.used(charges) == 20 * 8760 * 10**6 // 2
+    books.assert_cash_identity(charges)
+
+
+def test_what_is_signed_and_not_yet_delivered_is_owed_too() -> None:
+    slow = kind().build("r", TWO_YEARS, FinanceFacts()).commitment
+    assert slow is not None
+    delivered_s = slow.delivered_s(0, 0)
+    assert delivered_s == 21 * DAY_S
+    charges = [*slow.at_signing(1, 0, None), *slow.at_close(1, 0, delivered_s, 20 * DAY_S)]
+    assert books.used(charges) == round(2.35 * 8 * 8760 * 10**6)
+
+
+def test_leaving_early_caps_what_is_left_to_pay() -> None:
+    half = books.life(terms(leaving_share=0.1), 1, 0, [YEAR_S // 2])
+    assert books.used(half) == 20 * 8760 * 10**6 // 2 * 11 // 10
+
+
+def test_a_fixed_price_is_that_of_the_day_of_signing_and_an_indexed_one_follows() -> None:
+    quotes = Path.steps([(0, 10.0), (YEAR_S // 2, 30.0)])
+    cuts = [YEAR_S // 2, YEAR_S]
+    assert books.used(books.life(terms(quotes=quotes), 1, 0, cuts)) == 10 * 8760 * 10**6
+    assert books.used(books.life(terms(quotes=quotes, indexed=True), 1, 0, cuts)) == 20 * 8760 * 10**6
+    later = [YEAR_S // 2 + YEAR_S]
+    assert books.used(books.life(terms(quotes=quotes), 1, YEAR_S // 2, later)) == 30 * 8760 * 10**6
+
+
+def test_a_contract_that_ran_before_the_start_is_billed_only_from_the_start() -> None:
+    for indexed in (False, True):
+        old = terms(indexed=indexed)
+        charges = old.over(1, -YEAR_S // 2, -YEAR_S // 2, 0, YEAR_S // 2)
+        assert books.paid(charges) == 20 * 4380 * 10**6
+
+
+def test_quotes_delivery_and_resale_follow_a_tight_market_and_not_a_loading_of_nothing() -> None:
+    loadings = {"quotes": 1.0, "delivery": 1.0, "resale": 1.0}
+    tight = Throw(Dice(1), YEAR_S, YEAR_S, scarcity=Path.constant(2.0), loadings=loadings)
+    calm = Throw(Dice(1), YEAR_S, YEAR_S, scarcity=Path.constant(2.0))
+    offers = [kind(resale_share=0.3).terms("r", throw) for throw in (tight, calm)]
+    dear, usual = (books.used(books.life(offer, 1, 0, [30 * DAY_S + HOUR_S])) for offer in offers)
+    assert offers[0].quotes.at(0) > 1.5 * offers[1].quotes.at(0)
+    assert offers[0].delivered_s(0, 0) > 3 * offers[1].delivered_s(0, 0)
+    assert offers[1].quotes.at(0) == pytest.approx(2.35 * 8)
+    assert dear > usual
+
+
+def test_the_price_list_column_goes_by_the_term() -> None:
+    assert kind().column() == "commit1y"
+    assert kind(term="36 months").column() == "commit3y"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"term": "0 d"}, {"term": "-1 y"}, {"upfront_share": 1.2}, {"usd_per_gpu_hour": 0}, {"resale_share": -0.1}],
+)
+def test_a_contract_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        kind(**change)
