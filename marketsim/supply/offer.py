@@ -37,8 +37,8 @@ class Commitment(Protocol):
     """Terms of what is signed or bought: when it comes, when it goes, and what it costs whether used or not.
 
     All times in seconds since the start, all money in whole micro-dollars. `term_s` is the length signed for, None for
-    the length that the offer states; what was signed with one is asked with the same one. `over` is asked once for each
-    span between delivery and end, in order and without gaps, the first with from_s = delivered_s.
+    the length that the offer states; what was signed with one is asked with the same one. `over` is asked for each span
+    from the order (or the start of the run, where that is later) to the end, in order and without gaps.
     """
 
     @property
@@ -61,7 +61,7 @@ class Commitment(Protocol):
     def over(
         self, instances: int, at_s: int, delivered_s: int, from_s: int, to_s: int, term_s: int | None = None
     ) -> Sequence[Charge]:
-        """What the order costs over a span of at most a month within its life."""
+        """What the order costs over a span of at most a month, waiting for delivery included."""
         ...
 
     def at_close(
@@ -69,7 +69,7 @@ class Commitment(Protocol):
     ) -> Sequence[Charge]:
         """The valuation of what is left at the end of the run: obligation less resale, book value less resale.
 
-        Also asked of what has not been delivered yet (close_s < delivered_s).
+        Asked after `over` has reached close_s; also of what has not been delivered yet (close_s < delivered_s).
         """
         ...
 
@@ -125,8 +125,7 @@ class OutageLaw:
 class Offer:
     """One way to get one shape.
 
-    launchable, keepable: instances that may be held by starting, and by keeping, without what is committed; below 0
-    they take from what is committed (an edge site that is closed, a provider that is down).
+    launchable, keepable: instances that may be held by starting, and by keeping, without what is committed.
     price: USD per instance-hour of what is metered, None where nothing is. quota: instances allowed at first, None for
     no quota; quota_step and quota_grant_s: how much a granted request adds, and after how long.
     quantum_s, minimum_s: a lease is billed in whole quanta and for at least the minimum. notice_s: warning before

@@ -13,11 +13,11 @@ from marketsim.supply.offer import Charge, Commitment
 def life(
     terms: Commitment, instances: int, at_s: int, cuts: Sequence[int], term_s: int | None = None, order: int = 0
 ) -> list[Charge]:
-    """All charges of an order whose time is divided at `cuts` (after delivery); the last cut is the close."""
+    """All charges of an order whose time is divided at `cuts`; the last cut is the close."""
     delivered_s = terms.delivered_s(at_s, order)
     ends_s = terms.ends_s(delivered_s, term_s)
     charges = list(terms.at_signing(instances, at_s, term_s))
-    times = [delivered_s, *(cut if ends_s is None else min(cut, ends_s) for cut in cuts)]
+    times = [at_s, *(cut if ends_s is None else min(cut, ends_s) for cut in cuts)]
     for from_s, to_s in itertools.pairwise(times):
         if from_s < to_s:
             charges += terms.over(instances, at_s, delivered_s, from_s, to_s, term_s)
