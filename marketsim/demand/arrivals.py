@@ -93,6 +93,10 @@ class Batches(Arrivals):
     day_correlation: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.5, description="correlation of ln rate from one day to the next"
     )
+    hour_sigma: Annotated[float, Field(ge=0, le=3)] = Field(default=0.0, description="spread of ln rate over hours")
+    hour_correlation: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.6, description="correlation of ln rate from one hour to the next"
+    )
     growth_per_year: GrowthPerYear = Field(default=0.0, description="growth of the rate; 1.0 doubles it in a year")
 
     @property
@@ -117,6 +121,8 @@ class Batches(Arrivals):
         week = cycle.weights_of(self.week_cycle)[cycle.hour_of_week(throw.start, hours)]
         day = cycle.day_of(throw.start, hours)
         busy = cycle.ar1(throw.dice, "arrivals/days", int(day[-1]) + 1, self.sigma, self.day_correlation)[day]
+        if self.hour_sigma:
+            busy = busy * cycle.ar1(throw.dice, "arrivals/hours", hours, self.hour_sigma, self.hour_correlation)
         rate = self.per_day / self.mean_size / 24 * week * busy * cycle.growth(self.growth_per_year, hours)
         starts = cycle.arrivals(throw.dice, "arrivals", rate)
         sizes = self._sizes(throw.dice.uniforms("arrivals/sizes", len(starts)))

@@ -11,6 +11,7 @@ import csv
 import io
 import pathlib
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,8 @@ OPTIONAL = ("instances", "deadline_s", "tenant")
 class Trace:
     """Recorded jobs in order of submission, shape (n,) each. milli: thousandths of a GPU on each instance.
 
-    deadline_s: absolute, NEVER for none. Raises ValueError for columns that do not fit together.
+    deadline_s: absolute, NEVER for none. start: the calendar instant of second 0, None where it is not known. Raises
+    ValueError for columns that do not fit together.
     """
 
     job: tuple[str, ...]
@@ -39,6 +41,7 @@ class Trace:
     instances: Ints
     deadline_s: Ints
     tenant: tuple[str, ...]
+    start: datetime | None = None
 
     def __post_init__(self) -> None:
         size = len(self.job)
@@ -64,7 +67,7 @@ class Trace:
         index = np.arange(len(self))[keep]
         return Trace(
             tuple(self.job[i] for i in index), self.submit_s[index], self.duration_s[index], self.milli[index],
-            self.instances[index], self.deadline_s[index], tuple(self.tenant[i] for i in index),
+            self.instances[index], self.deadline_s[index], tuple(self.tenant[i] for i in index), self.start,
         )  # fmt: skip
 
 
@@ -77,8 +80,9 @@ def from_columns(
     instances: Ints | None = None,
     deadline_s: Ints | None = None,
     tenant: list[str] | None = None,
+    start: datetime | None = None,
 ) -> Trace:
-    """A trace from loose columns, sorted by submission; the earliest second becomes 0 where it is not already later."""
+    """A trace from loose columns of one length, sorted by submission; what is left out takes its plain value."""
     order = np.argsort(submit_s, kind="stable")
     size = len(submit_s)
     names = job if job is not None else [f"j{row}" for row in range(size)]
@@ -88,7 +92,7 @@ def from_columns(
     milli = np.maximum(np.rint(np.asarray(gpus, np.float64) * MILLI), 1).astype(np.int64)
     return Trace(
         tuple(names[i] for i in order), np.asarray(submit_s, np.int64)[order], np.asarray(duration_s, np.int64)[order],
-        milli[order], each[order], until[order], tuple(tenants[i] for i in order),
+        milli[order], each[order], until[order], tuple(tenants[i] for i in order), start,
     )  # fmt: skip
 
 
