@@ -5,7 +5,7 @@ scenario's (0: does not follow at all, 1: as the past says); the scale is the pa
 
 | what | scale | from |
 |---|---|---|
-| spot | 0.25 | sd over time of the mean log ratio of spot to on-demand, AWS accelerators, 2024-01..2025-12 |
+| spot | 0.11 | sd over time of the mean log ratio of spot to on-demand, 127 AWS series of 2024 and 2025: 0.105 |
 | quotes | 0.27 | one-year H100 contract $1.70 to $2.35, Oct 2025 to Mar 2026: 2 deviations at loading 0.6 |
 | stock | 0.90 | odds that a zone has none: advisor buckets of <5 % against >20 %, 2 deviations at loading 0.8 |
 | delivery | 0.70 | servers in 36-52 weeks (2023) against 8-12 (2024), read as 3 deviations at a loading of 0.7 |
@@ -21,7 +21,7 @@ import numpy as np
 from marketsim.path import Path, combine
 from marketsim.throw import Throw
 
-SCALES = {"spot": 0.25, "quotes": 0.27, "stock": 0.90, "delivery": 0.70, "resale": 0.20}
+SCALES = {"spot": 0.11, "quotes": 0.27, "stock": 0.90, "delivery": 0.70, "resale": 0.20}
 
 
 def tilt(throw: Throw, what: str) -> Path:

@@ -1,5 +1,6 @@
 """Price processes by the name a scenario gives them; a new one is a file and a line here."""
 
+from marketsim.prices.bootstrap import Bootstrap
 from marketsim.prices.catalogue import Catalogue
 from marketsim.prices.constant import Constant
 from marketsim.prices.ou import OrnsteinUhlenbeck
@@ -11,4 +12,5 @@ KINDS: dict[str, type[PriceProcess]] = {
     "catalogue": Catalogue,
     "replay": Replay,
     "ou": OrnsteinUhlenbeck,
+    "bootstrap": Bootstrap,
 }
