@@ -1,0 +1,38 @@
+"""`marketsim demo`: the shipped startup, run at once, with what to type next."""
+
+from __future__ import annotations
+
+import pathlib
+
+import click
+
+from marketsim.cli import console, options
+
+REPLICATIONS = 4
+
+
+@click.command("demo")
+@options.replications
+@options.workers
+@options.out
+@options.quiet
+def command(replications: int | None, workers: int | None, out: pathlib.Path | None, quiet: bool) -> int:
+    """Run the startup scenario that comes with marketsim: four ways to get compute, compared, in under a minute."""
+    from marketsim import files, scenario, shipped
+    from marketsim.cli import run
+    from marketsim.experiment.study import run_study
+
+    path = shipped.path("startup")
+    found = scenario.load(path)
+    n = replications or REPLICATIONS
+    folder = out if out is not None else pathlib.Path("results") / "demo"
+    console.note(
+        f"{found.name}: {len(found.policies)} policies, {n} replications of {found.horizon // 86_400} days ...", quiet
+    )
+    with run.progress(quiet) as report:
+        results = run_study(
+            found, None, replications=n, workers=workers, out=folder, given=files.read_text(path), progress=report
+        )
+    code = run.told(results, found, folder, False, quiet, (), path, ())
+    console.say("Next: marketsim init my.yaml, change it, and marketsim run my.yaml -n 20")
+    return code
