@@ -40,12 +40,17 @@ COLUMNS: dict[str, Callable[[str], Any]] = {
     "oneoff_gpu": str,
     "basis": strict_csv.word,
     "source": str,
+    "ci95_low": strict_csv.number,
+    "ci95_high": strict_csv.number,
+    "nonzero": strict_csv.non_negative,
+    "oneoff_epochs": strict_csv.non_negative,
 }
+OPTIONAL = ("ci95_low", "ci95_high", "nonzero", "oneoff_epochs")  # told of a calibration, not used by a lever
 
 
 def read(path: pathlib.Path) -> list[dict[str, Any]]:
     """The rows of a file in the lever format; InputError with file, line and column for anything else."""
-    columns = strict_csv.read(path, COLUMNS, unique=("technique", "method", "setting"))
+    columns = strict_csv.read(path, COLUMNS, optional=OPTIONAL, unique=("technique", "method", "setting"))
     lines = columns.pop("line")
     return [{name: cells[row] for name, cells in columns.items()} for row in range(len(lines))]
 
