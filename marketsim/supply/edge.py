@@ -1,7 +1,7 @@
 """Small devices at sites of one's own, near the data: bought, powered from the wall, behind a thin line, open by hours.
 
-A device is an instance. While a site is closed its devices are taken from what is committed; sites close from the first
-device on, so what was bought first stands there.
+A device is an instance, its seat its place: seats 0 to devices_per_site - 1 stand at the first site. While a site is
+closed its devices are down, and work that ran there goes on elsewhere from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -9,22 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from marketsim import units
 from marketsim.availability.process import Asked as AskedCapacity
-from marketsim.path import Path
 from marketsim.settings import Duration, NonNegative, Positive, PositiveCount, PositiveDuration, Seconds, Share
 from marketsim.supply import gpus
 from marketsim.supply.depreciation import Depreciation, StraightLine
 from marketsim.supply.kind import Capacity, FinanceFacts, OfferKind, known_gpu
 from marketsim.supply.lead import AT_ONCE, Delivery, Lead
-from marketsim.supply.offer import Offer
+from marketsim.supply.offer import Offer, OutageLaw
 from marketsim.supply.outage import OutageSetting
 from marketsim.supply.owned import PurchaseTerms, Resale
 from marketsim.supply.running import RunningCosts
 from marketsim.supply.shape import Shape
+from marketsim.supply.timetable import Span, below, with_timetable
 from marketsim.throw import Throw
 from marketsim.tilt import tilt
 
@@ -63,6 +62,15 @@ class Edge(OfferKind):
         return known_gpu(device)
 
     @model_validator(mode="after")
+    def _outages_agree(self) -> Edge:
+        outage = self.outage
+        if self.availability is None or outage is None:
+            return self
+        if outage.kind == "busy" or getattr(outage, "crews", None) is not None:
+            raise ValueError("opening hours go together with outages by the calendar, without crews")
+        return self
+
+    @model_validator(mode="after")
     def _priced(self) -> Edge:
         for given, figure, name in ((self.usd_per_device, "usd", "usd_per_device"), (self.power_w, "tdp_w", "power_w")):
             if given is None and figure not in gpus.facts(self.device):
@@ -72,14 +80,11 @@ class Edge(OfferKind):
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """Nothing metered; devices are bought, and are there while their site is open."""
         shape = self._shape()
-        closed = self._closed(id, shape, throw)
         return Offer(
             **self.place(id, finance),
             shape=shape,
-            launchable=closed,
-            keepable=closed,
             boot_s=int(self.boot),
-            outage=None if self.outage is None else self.outage.law(1, throw.dice.under(f"outages/{id}")),
+            outage=self._law(id, shape, throw),
             commitment=self.terms(id, throw, finance),
             standing=self.running(),
             speed_ppm=gpus.speed_ppm(shape.gpu),
@@ -98,13 +103,17 @@ class Edge(OfferKind):
         name = gpus.canonical(self.device)
         return Shape(name, 1, self.memory_gb or gpus.memory_gb(name), "none", 1)
 
-    def _closed(self, id: str, shape: Shape, throw: Throw) -> Path:
-        """Minus the devices at closed sites: what is taken from those bought."""
+    def _law(self, id: str, shape: Shape, throw: Throw) -> OutageLaw | None:
+        """Devices are down while their site is closed, and when they fail; a device beyond a path's count is closed."""
+        failures = None if self.outage is None else self.outage.law(1, throw.dice.under(f"outages/{id}"))
         if self.availability is None:
-            return Path.constant(0)
+            return failures
         asked = AskedCapacity(id, self.provider, shape.gpu, 1, self.zone)
-        drawn = self.availability.draw(throw.under(f"availability/{id}"), asked)
-        return drawn.map(lambda there: np.minimum(there, self.devices) - self.devices).simplified()
+        rows: list[tuple[Span, ...]] = []
+        for site in range(self.sites):
+            there = self.availability.draw(throw.under(f"availability/{id}/{site}"), asked)
+            rows += [below(there, device + 1) for device in range(self.devices_per_site)]
+        return with_timetable(tuple(rows), failures, throw.end_s)
 
     def _figure(self, given: float | None, name: str) -> float:
         facts: Mapping[str, Any] = gpus.facts(self.device)

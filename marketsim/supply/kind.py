@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from marketsim import availability, prices
 from marketsim.availability.process import Asked as AskedCapacity
@@ -19,10 +19,12 @@ from marketsim.errors import Fault, InputError, PriceError, nearest
 from marketsim.path import Path
 from marketsim.prices.process import Asked, Column, PriceProcess
 from marketsim.settings import Duration, Kind, Name, NonNegative, Positive, PositiveCount, Settings, one_of
-from marketsim.supply import gpus
+from marketsim.supply import gpus, provider
 from marketsim.supply.offer import Offer, OutageLaw
 from marketsim.supply.outage import OutageSetting
+from marketsim.supply.provider import Fate, ProviderOutage, Sla
 from marketsim.supply.shape import Shape
+from marketsim.supply.timetable import with_timetable
 from marketsim.throw import Throw
 
 if TYPE_CHECKING:
@@ -142,6 +144,9 @@ class MachineKind(OfferKind):
     boot: Duration = Field(default=0, description="from start to usable")
     turnaround: Duration = Field(default=0, description="how long a share stays unusable after a job ends")
     outage: OutageSetting | None = Field(default=None, description="how machines fail; none: they do not")
+    provider_outage: ProviderOutage | None = Field(default=None, description="the whole zone down; none: never")
+    provider_exits_per_year: NonNegative = Field(default=0.0, description="rate at which it closes for good")
+    sla: Sla | None = Field(default=None, description="credits the provider promises; none: none")
 
     def column(self) -> Column:
         """The column of the price list that applies."""
@@ -153,7 +158,7 @@ class MachineKind(OfferKind):
         return Asked(id, self.provider, shape.gpu, shape.gpus, self.zone, self.column())
 
     def machine(self, id: str, throw: Throw, finance: FinanceFacts) -> dict[str, Any]:
-        """The fields of an `Offer` that say what an instance is and how it fails."""
+        """The fields of an `Offer` that say what an instance is and how it fails, one by one."""
         shape = self.shape.shape()
         return self.place(id, finance) | {
             "shape": shape,
@@ -161,7 +166,26 @@ class MachineKind(OfferKind):
             "turnaround_s": int(self.turnaround),
             "outage": self.law(id, shape.gpus, throw),
             "speed_ppm": gpus.speed_ppm(shape.gpu),
+            "sla": self.sla,
         }
+
+    def fate(self, throw: Throw) -> Fate:
+        """What happens to the provider in this replication: the same for all its offers in the zone."""
+        risk = (self.provider_outage, self.provider_exits_per_year)
+        return provider.fate(throw.dice, self.provider, self.zone, *risk, throw.end_s)
+
+    def committed_law(self, id: str, throw: Throw) -> OutageLaw | None:
+        """The outage law of instances that are ours all the while: they are down with the provider."""
+        law = self.law(id, self.shape.gpus, throw)
+        return with_timetable((self.fate(throw).gone,), law, throw.end_s)
+
+    @model_validator(mode="after")
+    def _outages_agree(self) -> MachineKind:
+        outage = self.outage
+        whole = self.provider_outage is not None or self.provider_exits_per_year > 0
+        if whole and outage is not None and (outage.kind == "busy" or getattr(outage, "crews", None) is not None):
+            raise ValueError("a provider's outages and exit go together with outages by the calendar, without crews")
+        return self
 
     def law(self, id: str, gpus_each: int, throw: Throw) -> OutageLaw | None:
         """The outage law with the offer's own dice."""

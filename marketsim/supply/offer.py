@@ -87,6 +87,14 @@ class Standing(Protocol):
         ...
 
 
+class ServiceCredit(Protocol):
+    """What a provider pays back for a month in which it was not up enough."""
+
+    def credit_share(self, up_share: float) -> float:
+        """Share of the month's bill, from the share of the held instance-time that was up."""
+        ...
+
+
 @dataclass(frozen=True)
 class OutageLaw:
     """When an instance fails and how long it stays down.
@@ -134,7 +142,7 @@ class Offer:
     cannot run. tokens: USD per input and output token for offers that sell those, with a limit of requests a second.
     uplink_mbit_s, downlink_mbit_s: the way data comes in and goes out, None for no limit. latency_s: what an answer
     from there takes beside the work. most_instances: the most that can be signed for or bought in all, None for no
-    limit.
+    limit. sla: what comes back of a month's bill for outages.
     """
 
     id: str
@@ -169,6 +177,7 @@ class Offer:
     usd_per_gb_out: float = 0.0
     data_here: tuple[str, ...] = ()
     serves: tuple[str, ...] | None = None
+    sla: ServiceCredit | None = None
 
     def speed_for(self, need: Need) -> int:
         """Millionths of the reference GPU's speed at which a GPU here does the work of a need; 0 where it cannot."""

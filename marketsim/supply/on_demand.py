@@ -10,6 +10,7 @@ from marketsim.path import Path
 from marketsim.settings import Count, Duration, PositiveDuration, Seconds, Settings
 from marketsim.supply.kind import Capacity, FinanceFacts, MachineKind, Price, metered_price
 from marketsim.supply.offer import Offer
+from marketsim.supply.timetable import without
 from marketsim.throw import Throw
 from marketsim.units import UNLIMITED
 
@@ -35,11 +36,11 @@ class OnDemand(MachineKind):
 
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """Metered; launchable up to the stock, kept without limit."""
-        quota = self.quota_instances
+        quota, gone = self.quota_instances, self.fate(throw).gone
         return Offer(
             **self.machine(id, throw, finance),
-            launchable=self._stock(id, throw),
-            keepable=Path.constant(UNLIMITED),
+            launchable=without(self._stock(id, throw), gone),
+            keepable=without(Path.constant(UNLIMITED), gone),
             price=metered_price(self, id, throw, self.shape.gpus),
             quota=None if quota is None else quota.initial,
             quota_step=0 if quota is None else quota.step,

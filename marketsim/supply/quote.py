@@ -8,7 +8,7 @@ valued by today's market. Leads are what other orders took.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from marketsim import units
@@ -70,17 +70,36 @@ def order_micro(
     terms: Commitment, instances: int, at_s: int, delivered_s: int, close_s: int, term_s: int | None
 ) -> int:
     """Effective micro-dollars of an order up to the run's close, with the valuation of what is left then."""
+    signed = effective(terms.at_signing(instances, at_s, term_s))
+    return signed + held_micro(terms, instances, at_s, delivered_s, delivered_s, (close_s,), term_s)[0]
+
+
+def held_micro(
+    terms: Commitment,
+    instances: int,
+    at_s: int,
+    delivered_s: int,
+    from_s: int,
+    closes_s: Sequence[int],
+    term_s: int | None,
+) -> list[int]:
+    """What an order costs from a second of its life on (delivery, or later) to each of several closes of the run.
+
+    closes_s: increasing, none before from_s. At a close before the order's end what is left is valued; signing is not
+    in it.
+    """
     ends_s = terms.ends_s(delivered_s, term_s)
-    to_s = close_s if ends_s is None else min(ends_s, close_s)
-    total = effective(terms.at_signing(instances, at_s, term_s))
-    from_s = delivered_s
-    while from_s < to_s:
-        month_s = min((from_s // units.MONTH_S + 1) * units.MONTH_S, to_s)
-        total += effective(terms.over(instances, at_s, delivered_s, from_s, month_s, term_s))
-        from_s = month_s
-    if ends_s is None or ends_s > close_s:
-        total += effective(terms.at_close(instances, at_s, delivered_s, close_s, term_s))
-    return total
+    total, costs = 0, []
+    for close_s in closes_s:
+        to_s = close_s if ends_s is None else min(ends_s, close_s)
+        while from_s < to_s:
+            month_s = min((from_s // units.MONTH_S + 1) * units.MONTH_S, to_s)
+            total += effective(terms.over(instances, at_s, delivered_s, from_s, month_s, term_s))
+            from_s = month_s
+        left = ends_s is None or ends_s > close_s
+        valued = terms.at_close(instances, at_s, delivered_s, close_s, term_s) if left else ()
+        costs.append(total + effective(valued))
+    return costs
 
 
 def standing_usd(standing: Standing | None, milli: int, instances: int) -> tuple[float, float]:

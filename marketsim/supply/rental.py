@@ -31,7 +31,8 @@ class RentalTerms:
     """What a contract costs and when; a `Commitment`. quotes: USD per instance-hour; term_s: where none is signed for.
 
     resale_share: of what is left, that a buyer pays in ordinary times; resale: how that follows the market.
-    leaving_share: of what is left, that must be paid to leave early, None where one cannot.
+    leaving_share: of what is left, that must be paid to leave early, None where one cannot. exit_s: when the provider
+    closes: contracts end, what was prepaid is lost, and nothing is signed any more.
     """
 
     quotes: Path
@@ -43,6 +44,7 @@ class RentalTerms:
     resale_share: float = 0.0
     resale: Path = field(default_factory=lambda: Path.constant(1.0))
     leaving_share: float | None = None
+    exit_s: int | None = None
 
     def delivered_s(self, at_s: int, order: int) -> int:
         """After the order's lead."""
@@ -50,10 +52,13 @@ class RentalTerms:
 
     def ends_s(self, delivered_s: int, term_s: int | None) -> int:
         """A term after delivery."""
-        return delivered_s + (term_s or self.term_s)
+        ends_s = delivered_s + (term_s or self.term_s)
+        return ends_s if self.exit_s is None else max(min(ends_s, self.exit_s), delivered_s)
 
     def at_signing(self, instances: int, at_s: int, term_s: int | None) -> Sequence[Charge]:
         """The prepaid share, by the quote of the day."""
+        if self.exit_s is not None and at_s >= self.exit_s:
+            return []
         upfront = self._upfront(instances, at_s, term_s or self.term_s)
         return [Charge(at_s, "prepaid", "cash", upfront, 0)] if upfront else []
 
@@ -64,8 +69,9 @@ class RentalTerms:
         term = term_s or self.term_s
         prepaid = [self._prepaid_used(instances, at_s, delivered_s, t, term) for t in (from_s, to_s)]
         billed = [self._billed(instances, at_s, delivered_s, t, term) for t in (from_s, to_s)]
+        lost = self._lost(instances, at_s, delivered_s, from_s, to_s, term)
         return _only_amounts(
-            Charge(to_s, "expense:contract", "prepaid", 0, prepaid[1] - prepaid[0]),
+            Charge(to_s, "expense:contract", "prepaid", 0, prepaid[1] - prepaid[0] + lost),
             Charge(to_s, "expense:contract", "cash", billed[1] - billed[0], billed[1] - billed[0]),
         )
 
@@ -73,6 +79,8 @@ class RentalTerms:
         self, instances: int, at_s: int, delivered_s: int, close_s: int, term_s: int | None = None
     ) -> Sequence[Charge]:
         """What is left to pay and what was prepaid for later, less resale, or less what leaving would save."""
+        if self.exit_s is not None and close_s >= self.exit_s:
+            return []
         prepaid, owed = self.left(instances, at_s, delivered_s, close_s, term_s)
         kept_share = min(self.resale_share * self.resale.at(close_s), 1.0)
         if self.leaving_share is not None:
@@ -100,12 +108,23 @@ class RentalTerms:
     def _upfront(self, instances: int, at_s: int, term_s: int) -> int:
         return round(self._total(instances, at_s, term_s) * self.upfront_share)
 
+    def _lost(self, instances: int, at_s: int, delivered_s: int, from_s: int, to_s: int, term_s: int) -> int:
+        """What was prepaid for later when the provider closes, in the span in which it does."""
+        if self.exit_s is None or not from_s < self.exit_s <= to_s:
+            return 0
+        upfront = self._upfront(instances, at_s, term_s)
+        return upfront - self._prepaid_used(instances, at_s, delivered_s, self.exit_s, term_s)
+
+    def _elapsed_s(self, delivered_s: int, t_s: int, term_s: int) -> int:
+        until_s = t_s if self.exit_s is None else min(t_s, self.exit_s)
+        return min(max(until_s - delivered_s, 0), term_s)
+
     def _prepaid_used(self, instances: int, at_s: int, delivered_s: int, t_s: int, term_s: int) -> int:
-        elapsed_s = min(max(t_s - delivered_s, 0), term_s)
+        elapsed_s = self._elapsed_s(delivered_s, t_s, term_s)
         return self._upfront(instances, at_s, term_s) * elapsed_s // term_s
 
     def _billed(self, instances: int, at_s: int, delivered_s: int, t_s: int, term_s: int) -> int:
-        elapsed_s = min(max(t_s - delivered_s, 0), term_s)
+        elapsed_s = self._elapsed_s(delivered_s, t_s, term_s)
         if self.indexed:
             usd_s = self.quotes.integral(max(delivered_s, 0), max(delivered_s + elapsed_s, 0))
             before_start_s = max(min(-delivered_s, elapsed_s), 0)  # signed before the run: at the first quote
@@ -147,7 +166,7 @@ class Rental(MachineKind):
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """Nothing metered; the terms of what is signed. Quotes, leads and resale follow the market."""
         return Offer(
-            **self.machine(id, throw, finance),
+            **self.machine(id, throw, finance) | {"outage": self.committed_law(id, throw)},
             commitment=self.terms(id, throw),
             notice_s=int(self.notice),
             most_instances=self.most_instances,
@@ -165,4 +184,5 @@ class Rental(MachineKind):
             resale_share=self.resale_share,
             resale=tilt(throw, "resale"),
             leaving_share=self.leaving_share,
+            exit_s=self.fate(throw).exit_s,
         )

@@ -10,6 +10,7 @@ from marketsim.path import Path
 from marketsim.settings import Duration, PositiveCount
 from marketsim.supply.kind import FinanceFacts, MachineKind, Price, metered_price
 from marketsim.supply.offer import Offer
+from marketsim.supply.timetable import without
 from marketsim.throw import Throw
 from marketsim.units import UNLIMITED
 
@@ -26,6 +27,7 @@ class Serverless(MachineKind):
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """Metered by the second; the cold start is added to the boot and billed like it."""
         most = Path.constant(UNLIMITED if self.most_instances is None else self.most_instances)
+        most = without(most, self.fate(throw).gone)
         machine = self.machine(id, throw, finance)
         machine["boot_s"] += int(self.cold_start)
         price = metered_price(self, id, throw, self.shape.gpus)

@@ -12,6 +12,7 @@ from marketsim.settings import Duration, PositiveDuration, Seconds
 from marketsim.supply.kind import Capacity, FinanceFacts, MachineKind, Price, metered_price
 from marketsim.supply.offer import Offer
 from marketsim.supply.on_demand import Quota
+from marketsim.supply.timetable import without
 from marketsim.throw import Throw
 from marketsim.units import MINUTE_S
 
@@ -34,7 +35,7 @@ class Spot(MachineKind):
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """Metered; one path says how many may be started and how many are kept."""
         quota = self.quota_instances
-        capacity = self.capacity(id, throw, self.availability)
+        capacity = without(self.capacity(id, throw, self.availability), self.fate(throw).gone)
         return Offer(
             **self.machine(id, throw, finance),
             launchable=capacity,

@@ -175,10 +175,13 @@ def test_spot_takes_back_what_may_no_longer_be_started(offers: dict[str, Offer])
     assert offers["spot"].keepable.values.min() == 0
 
 
-def test_a_closed_office_takes_its_devices_from_what_was_bought(offers: dict[str, Offer]) -> None:
-    path = offers["edge"].keepable
-    assert set(path.values) == {0.0, -12.0}
-    assert path.mean(0, 28 * DAY_S) == pytest.approx(-12 * 0.05)
+def test_a_device_is_down_while_its_office_is_closed(offers: dict[str, Offer]) -> None:
+    law = offers["edge"].outage
+    assert law is not None
+    open_s = round(0.95 * DAY_S)
+    for seat in (0, 11):
+        assert [law.up_s(seat, turn) for turn in range(3)] == [open_s] * 3
+        assert [law.repair_s(seat, turn) for turn in range(3)] == [DAY_S - open_s] * 3
 
 
 def test_a_failure_of_any_gpu_stops_its_instance(offers: dict[str, Offer]) -> None:
