@@ -38,7 +38,7 @@ class Auction(DrawnPrice):
     )
 
     # g2.2xlarge in us-east-1a and b, 2015-03-11 to 2015-08-31 against $0.65 on demand: 1.4 spells above on-demand a
-    # day, median 0.2 h, 95 % within 6 h; median peak 1.6 to 4.0 times; median ratio between them 0.117, 95 % below 0.45.
+    # day, median 0.2 h, 95 % within 6 h; median peak 1.6 to 4.0 times; median ratio between them 0.117, 95 % below .45.
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "aws-2015": {"calm": 0.117, "calm_lasts": "16 h", "spike": 2.5, "spike_median": "12 min"},
         "auction": {"calm": 0.117, "calm_lasts": "16 h", "spike": 2.5, "spike_median": "12 min"},

@@ -47,7 +47,7 @@ def garch_changes(
     long_run = sd**2
     out = np.empty(innovations.shape)
     if innovations.ndim == 1:  # plain numbers are ten times as fast for a single path
-        before, spread = float(change), float(long_run if variance is None else variance)  # type: ignore[arg-type]
+        before, spread = float(change), float(long_run if variance is None else variance)
         for day, innovation in enumerate(innovations.tolist()):
             surprise = math.sqrt(spread) * innovation
             before = rho * before + surprise
