@@ -26,15 +26,22 @@ def straight_line(cost: int, salvage: int, years: int) -> list[int]:
     return units.shares(cost - salvage, [1] * years)
 
 
-def declining_balance(cost: int, salvage: int, years: int, factor: float = 2.0) -> list[int]:
-    """A rate of factor / years on what is left, never below salvage; the last year takes the book down to salvage.
+def declining_balance(
+    cost: int, salvage: int, years: int, factor: float = 2.0, last_takes_rest: bool = False
+) -> list[int]:
+    """A rate of factor / years on what is left, never below salvage.
+
+    What is left above salvage after the life stays, or goes in the last year where `last_takes_rest`.
 
     >>> declining_balance(300_000, 30_000, 5)
     [120000, 72000, 43200, 25920, 8880]
+    >>> declining_balance(300_000, 0, 5), declining_balance(300_000, 0, 5, last_takes_rest=True)
+    ([120000, 72000, 43200, 25920, 15552], [120000, 72000, 43200, 25920, 38880])
     """
     book, charges = cost, []
     for year in range(years):
-        wanted = book - salvage if year == years - 1 else round(book * factor / years)
+        rest = last_takes_rest and year == years - 1
+        wanted = book - salvage if rest else round(book * factor / years)
         charges.append(min(wanted, book - salvage))
         book -= charges[-1]
     return charges
@@ -91,14 +98,15 @@ class StraightLine(Method):
 
 
 class DecliningBalance(Method):
-    """A fixed share of what is left each year, down to the resale value; the life is whole years."""
+    """A fixed share of what is left each year, down to the resale value by the end; the life is whole years."""
 
     kind: Literal["declining_balance"] = "declining_balance"
     factor: float = Field(default=2.0, ge=1, le=3, description="times the straight-line rate; 2 is double declining")
 
     def written_off(self, cost: int, salvage: int, life_s: int, age_s: int) -> int:
         """Micro-dollars written off by an age."""
-        return written_off(declining_balance(cost, salvage, life_s // units.YEAR_S, self.factor), age_s)
+        charges = declining_balance(cost, salvage, life_s // units.YEAR_S, self.factor, last_takes_rest=True)
+        return written_off(charges, age_s)
 
 
 class SumOfYearsDigits(Method):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,8 +43,14 @@ def test_macrs_leaves_nothing_on_the_books_for_resale() -> None:
 def test_a_declining_balance_stays_above_salvage(cost: int, factor: float, years: int) -> None:
     salvage = cost // 10
     charges = depreciation.declining_balance(cost, salvage, years, factor)
-    assert sum(charges) == cost - salvage
+    books = [cost - sum(charges[:year]) for year in range(years + 1)]
     assert min(charges) >= 0
+    assert books[-1] >= salvage
+    for before, after in itertools.pairwise(books):
+        assert after == max(before - round(before * factor / years), salvage)
+    ended = depreciation.declining_balance(cost, salvage, years, factor, last_takes_rest=True)
+    assert ended[:-1] == charges[:-1]
+    assert sum(ended) == cost - salvage
 
 
 def test_straight_line_has_half_written_off_at_half_the_life() -> None:
