@@ -68,7 +68,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "started": ("t_s", "job", "attempt", "offer", "instance", "milli", "ready_s"),
     # the other instances of a gang's attempt
     "gangs": ("job", "attempt", "instance"),
-    # an attempt ends (attempt 0 never began): work kept and lost in milli-GPU-seconds; wall seconds of the held span
+    # an attempt ends (attempt 0: the job was waiting): work kept and lost in milli-GPU-seconds; wall seconds of the held span
     "stopped": ("t_s", "job", "attempt", "cause", "kept", "lost", "overhead_s", "checkpoint_s"),
     # an instance is held from launch to release; commitment is -1 for metered ones
     "launched": ("t_s", "instance", "offer", "seat", "up_s", "commitment"),

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from marketsim.demand.job import JobTable, Service
+from marketsim.levers.lever import DrawnLever
 from marketsim.path import Path
 from marketsim.streams import Dice
 from marketsim.supply.offer import Offer
@@ -87,7 +88,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     usd_per_gb_month_storage: float = 0.0
     scarcity: Path = field(default_factory=lambda: Path.constant(0.0))
-    levers: Mapping[str, object] = field(default_factory=dict)
+    levers: Mapping[str, DrawnLever] = field(default_factory=dict)
     dice: Dice = field(default_factory=lambda: Dice(0))
 
     def __post_init__(self) -> None:

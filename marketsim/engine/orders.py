@@ -41,7 +41,7 @@ class _Order:
         self.ends_s = ends_s
         self.term_s = term_s
         self.renew = renew
-        self.charged_to_s = max(at_s, 0)
+        self.charged_to_s = max(delivered_s, 0)
         self.held: list[Instance] = []
 
 
@@ -161,7 +161,7 @@ class Orders:
         if terms is None or to_s <= from_s:
             return
         order.charged_to_s = to_s
-        charges = terms.over(order.instances, order.at_s, order.delivered_s, from_s, to_s)
+        charges = terms.over(order.instances, order.at_s, order.delivered_s, from_s, to_s, order.term_s)
         self._engine.books.charges(charges, pool.index, COMMITMENT, order.number)
 
     def _charge_standing(self, to_s: int) -> None:
@@ -176,10 +176,21 @@ class Orders:
                     pool.busy_milli_s += (to_s - job.counted_s) * job.need.gang_milli
                     job.counted_s = to_s
             pool.busy_milli_s += engine.serving.busy_milli_s(pool, to_s)
-            charges = standing.over(self._standing_from_s, to_s, pool.installed_s, pool.busy_milli_s)
+            from_s = self._standing_from_s
+            charges = standing.over(
+                from_s, to_s, pool.installed_s, pool.busy_milli_s, self._ordered_s(pool, from_s, to_s)
+            )
             engine.books.charges(charges, pool.index, OFFER, pool.index)
             pool.installed_s = pool.busy_milli_s = 0
         self._standing_from_s = to_s
+
+    def _ordered_s(self, pool: Pool, from_s: int, to_s: int) -> int:
+        """Instance-seconds of a span for which orders were placed and not yet delivered."""
+        return sum(
+            order.instances * max(min(order.delivered_s, to_s) - max(order.at_s, from_s), 0)
+            for owner, order in self._open.values()
+            if owner is pool
+        )
 
     def month(self, now: int) -> None:
         """Charge every open order and every offer's standing cost up to a month's end."""
@@ -196,6 +207,6 @@ class Orders:
             pool, order = self._open[number]
             terms = pool.offer.commitment
             if terms is not None:
-                charges = terms.at_close(order.instances, order.at_s, order.delivered_s, now)
+                charges = terms.at_close(order.instances, order.at_s, order.delivered_s, now, order.term_s)
                 self._engine.books.charges(charges, pool.index, COMMITMENT, number)
         self._open.clear()

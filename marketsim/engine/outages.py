@@ -182,7 +182,7 @@ class Outages:
         assert law.clock == BUSY
         repair_s = law.repair_s(job.id, attempt)
         if not repair_s:
-            engine.stop_job(job, FAILED)
+            engine.requeue(job, FAILED, warned=False)
         elif instance.commitment < 0:
             engine.ledger.outages.write((now, pool.index, instance.seat, now + repair_s))
             pool.close(instance, OVER)

@@ -8,14 +8,15 @@ away, then what brings it, then waiting budgets, arrivals, one pass over the que
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from heapq import heappop, heapreplace
 from typing import Any
 
 import numpy as np
 
 from marketsim.demand.job import NEVER
-from marketsim.engine import kernel, progress
+from marketsim.engine import actions, backlog, easy, kernel, progress
+from marketsim.engine.adopting import Adopting
 from marketsim.engine.books import Books
 from marketsim.engine.capacity import Capacity
 from marketsim.engine.leases import Leases
@@ -24,15 +25,14 @@ from marketsim.engine.outages import Outages
 from marketsim.engine.pool import Pool
 from marketsim.engine.serving import Serving
 from marketsim.engine.setup import make_setup
-from marketsim.engine.state import GONE, OVER, RUNNING, UP, WAITING, Instance, JobState, Replica
+from marketsim.engine.state import GONE, OVER, RUNNING, WAITING, Instance, JobState, Replica
 from marketsim.engine.view import EngineView
 from marketsim.engine.waiting import Entry, Waiting
 from marketsim.errors import PolicyError
-from marketsim.ledger import ACCOUNT, CAUSE, REFERENCE, Ledger
+from marketsim.ledger import CAUSE, Ledger
 from marketsim.policies import base
 from marketsim.policies import policy as say
 from marketsim.supply.offer import BUSY
-from marketsim.units import HOUR_S, MICRO
 from marketsim.world import World
 
 FINISHED, RECLAIMED, FAILED, STOPPED = CAUSE["finished"], CAUSE["reclaimed"], CAUSE["failed"], CAUSE["stopped"]
@@ -67,7 +67,8 @@ class Engine:
         self._on_grid = self.grid_s > 1
 
         jobs = world.jobs
-        self.needs = jobs.needs
+        self.needs = self.setup.needs
+        self._size = len(jobs)
         self._need = _column(jobs.need)
         self._arrival_s = _column(jobs.arrival_s)
         self.work = _column(jobs.work)
@@ -89,6 +90,7 @@ class Engine:
         self.outages = Outages(self)
         self.serving = Serving(self)
         self.capacity = Capacity(self)
+        self.adopting = Adopting(self)
 
         self._bind(policy)
         self._pass_due = False
@@ -135,7 +137,7 @@ class Engine:
         if len(world.jobs) > self._next:
             call_at(self._arrival_s[self._next], kernel.ARRIVE, self._arrive)
         for lever, target in self._levers:
-            self._act(say.Adopt(lever, target))
+            actions.act(self, say.Adopt(lever, target))
         self.serving.begin()
         if self.procurement is not None:
             self._procure(None)
@@ -174,55 +176,39 @@ class Engine:
             if job.phase == RUNNING:
                 self._leave_instances(job, UNFINISHED, keep_done=True)
             else:
-                self.ledger.stopped.write((now, job.id, job.attempt, UNFINISHED, 0, 0, 0, 0))
+                self.ledger.stopped.write((now, job.id, 0, UNFINISHED, 0, 0, 0, 0))
             job.phase = GONE
-        self._value_backlog(unfinished)
+        left = [(job.id, job.need_index, self.work[job.id] - job.kept) for job in unfinished]
+        held_back = [job for job, count in sorted(self._held_back.items()) if count > 0 and job < self._next]
+        later = range(self._next, len(self.world.jobs))
+        backlog.value(self, left + [(job, self._need[job], self.work[job]) for job in (*held_back, *later)])
         self.serving.settle()
         self.leases.settle()
         self.orders.settle()
         self.outages.settle()
         self.kernel.stop()
 
-    def _value_backlog(self, unfinished: Sequence[JobState]) -> None:
-        """Price what is left undone at on-demand, so that putting work off is no saving."""
-        now = self.kernel._now
-        rows = [(job.id, job.need_index, self.work[job.id] - job.kept) for job in unfinished]
-        held_back = [job for job, count in sorted(self._held_back.items()) if count > 0 and job < self._next]
-        rows += [(job, self._need[job], self.work[job]) for job in [*held_back, *range(self._next, len(self.work))]]
-        for job_id, need_index, left in rows:
-            priced = self._backlog_price(need_index)
-            if priced is None:
-                self.ledger.unpriced_jobs += 1
-                continue
-            offer, usd_per_hour = priced
-            need = self.needs[need_index]
-            seconds = progress.compute_s(left, need.gang_milli, self.speed_ppm[need_index][offer])
-            share = need.instances if need.instances > 1 else need.milli / self.pools[offer].milli
-            micro = round(seconds / HOUR_S * usd_per_hour * share * MICRO)
-            self.books.post(
-                now, ACCOUNT["expense:backlog"], ACCOUNT["cash"], micro, micro, offer, REFERENCE["job"], job_id, job_id
-            )
-
-    def _backlog_price(self, need_index: int) -> tuple[int, float] | None:
-        """(offer, USD an instance-hour) of the backlog offer, else of the cheapest metered, on demand first."""
-        named, now = self.world.backlog_offer, self.kernel._now
-        choices = []
-        for pool in self.pools:
-            price = pool.offer.price
-            if price is None or not self.speed_ppm[need_index][pool.index]:
-                continue
-            if named is not None and pool.offer.id != named:
-                continue
-            usd = price.at(now)
-            work_usd = usd / pool.milli / self.speed_ppm[need_index][pool.index]
-            choices.append((pool.offer.kind != "on_demand", work_usd, pool.index, usd))
-        return min(choices)[2:] if choices else None
-
     # ------------------------------------------------------------------------------------------ arrivals
+
+    def add_job(self, need_index: int, work: int) -> int:
+        """Put a job into the queue that the table of jobs does not have; its number."""
+        index = len(self.work)
+        now = self.kernel._now
+        columns = (self._need, self._arrival_s, self.work, self._estimate, self._deadline_s)
+        for column, value in zip(columns, (need_index, now, work, work, NEVER), strict=True):
+            column.append(value)
+        self.live += 1
+        self._join(self._new_job(index))
+        self._news()
+        return index
 
     def _new_job(self, index: int) -> JobState:
         need_index = self._need[index]
-        tenant = self._tenant[index] if self._tenant is not None else 0
+        if self.adopting.changed and need_index in self.adopting.changed:
+            need_index, self.work[index], self._estimate[index] = self.adopting.arriving(
+                need_index, self.needs[need_index], self.work[index], self._estimate[index]
+            )
+        tenant = self._tenant[index] if self._tenant is not None and index < self._size else 0
         return JobState(
             index, self.needs[need_index], need_index, self._arrival_s[index], self._deadline_s[index],
             self._estimate[index], tenant,
@@ -232,7 +218,7 @@ class Engine:
         """All jobs of this second come in; the next second with an arrival is noted."""
         now = self.kernel._now
         arrival_s = self._arrival_s
-        index, size = self._next, len(arrival_s)
+        index, size = self._next, self._size
         while index < size and arrival_s[index] == now:
             if index not in self._already and not (self._held_back and self._held_back.get(index)):
                 self._join(self._new_job(index))
@@ -282,7 +268,7 @@ class Engine:
     def _drop(self, job: JobState, cause: int) -> None:
         """A waiting job goes for good."""
         self.waiting.leave(job)
-        self.ledger.stopped.write((self.kernel._now, job.id, job.attempt, cause, 0, 0, 0, 0))
+        self.ledger.stopped.write((self.kernel._now, job.id, 0, cause, 0, 0, 0, 0))
         self._gone(job)
 
     def _gone(self, job: JobState, finished: bool = False) -> None:
@@ -293,6 +279,8 @@ class Engine:
             self.load_changes.append((self.kernel._now, -job.need.gang_milli))
         if self._followers:
             self._let_follow(job.id, finished)
+        if finished and job.id >= self._size:
+            self.adopting.finished(job.id)
         if not self.live and self.kernel._now >= self.world.horizon_s:
             self.kernel.call_at(self.kernel._now, kernel.LAST, self._close)
 
@@ -327,6 +315,10 @@ class Engine:
             self._pass_due = True
             self.kernel.call_at(now, kernel.PASS, self._pass)
 
+    def wake_at(self, t_s: int) -> None:
+        """Pass over the queue at a later second."""
+        self._wake_at(max(t_s, self.kernel._now + 1))
+
     def _wake_at(self, t_s: int) -> None:
         if self._on_grid:
             t_s = -(-t_s // self.grid_s) * self.grid_s
@@ -341,7 +333,7 @@ class Engine:
 
     def _note_wake(self, placed: say.Placed) -> None:
         if type(placed) is say.WakeAt:
-            self._wake_at(max(placed.t_s, self.kernel._now + 1))
+            self.wake_at(placed.t_s)
 
     def _pass(self, _: None) -> None:
         """One pass over the queue; each start takes effect before the next is asked."""
@@ -376,7 +368,7 @@ class Engine:
         waiting, view, place = self.waiting, self.view, self._place
         heads = waiting.heads()
         aside: list[Entry] = []
-        shadow: tuple[int, int] | None = None  # EASY: (pool, second) at which the first could start
+        shadow: easy.Shadow | None = None
         first_blocked = False
         while heads:
             line = heads[0][2]
@@ -386,7 +378,7 @@ class Engine:
                 continue
             job = entry[3]
             placed = place(job, view, "news")
-            if type(placed) is say.Start and shadow is not None and self._would_delay(job, placed.offer, shadow):
+            if type(placed) is say.Start and shadow is not None and easy.would_delay(self, job, placed.offer, shadow):
                 placed = say.WAIT
             if type(placed) is say.Start:
                 waiting.leave(job)
@@ -396,7 +388,7 @@ class Engine:
                 continue
             else:
                 if self._easy and not first_blocked:
-                    shadow, first_blocked = self._shadow(job), True
+                    shadow, first_blocked = easy.shadow(self, job), True
                 if placed is None:
                     _next_head(heads, None, line)
                 else:
@@ -426,40 +418,8 @@ class Engine:
                 worst = (*key, running)
         if worst is None:
             return False
-        self._requeue(worst[2], PREEMPTED)
+        self.requeue(worst[2], PREEMPTED, warned=True)
         return True
-
-    def _shadow(self, job: JobState) -> tuple[int, int] | None:
-        """EASY's reservation: on which pool, and when by the estimates, the first in the queue could start."""
-        now, need = self.kernel._now, job.need
-        best: tuple[int, int] | None = None
-        for pool in self.pools:
-            if not pool.committed or not self.speed_ppm[job.need_index][pool.index]:
-                continue
-            free = {one.seat: one.free for one in pool.by_seat.values() if one.state == UP}
-            ends = sorted(
-                (self.view.estimated_end_s(running), running.id)
-                for running in self.running.values()
-                if running.offer == pool.offer.id
-            )
-            for end_s, job_id in ends:
-                running = self.running[job_id]
-                for instance in (running.instance, *(running.gang or ())):
-                    if instance.seat in free:
-                        free[instance.seat] += pool.milli if running.gang else running.need.milli
-                enough = sum(1 for amount in free.values() if amount >= need.milli)
-                if enough >= need.instances:
-                    if best is None or end_s < best[1]:
-                        best = (pool.index, max(end_s, now))
-                    break
-        return best
-
-    def _would_delay(self, job: JobState, offer: str, shadow: tuple[int, int]) -> bool:
-        """Whether a start would, by the estimate, still hold the pool when the first in the queue could start."""
-        pool = self.pool_of.get(offer)
-        if pool is None or pool.index != shadow[0]:
-            return False
-        return self.kernel._now + self.view.run_s(job, offer) > shadow[1]
 
     # ------------------------------------------------------------------------------------------ starting
 
@@ -624,17 +584,27 @@ class Engine:
         self.ledger.stopped.write((now, job.id, job.attempt, cause, safe, at.done - safe, at.overhead_s, checkpoint_s))
         self._free(job)
 
-    def stop_job(self, job: JobState, cause: int) -> None:
-        """An attempt ends unwarned, and the job waits again."""
-        self._requeue(job, cause, warned=False)
-
-    def _requeue(self, job: JobState, cause: int, warned: bool = True) -> None:
+    def leave(self, job: JobState, cause: int, warned: bool = True) -> bool:
+        """A running job leaves its instances; whether anything is left of it to do. It is then in no queue."""
         self._leave_instances(job, cause, warned)
-        if job.kept >= self.work[job.id]:  # all was safe: nothing is left to do
+        if job.kept >= self.work[job.id]:
             self._gone(job, finished=True)
-            return
+            return False
         job.phase = WAITING
-        self.waiting.push(job, self._key(job, self.kernel._now))
+        return True
+
+    def requeue(self, job: JobState, cause: int, warned: bool) -> None:
+        """A running job leaves its instances and waits again; warned, it writes a last checkpoint."""
+        if self.leave(job, cause, warned):
+            self.waiting.push(job, self._key(job, self.kernel._now))
+
+    def give_up(self, job: JobState, cause: int) -> None:
+        """A job that runs or waits goes for good."""
+        if job.phase == RUNNING:
+            self._leave_instances(job, cause, warned=True)
+            self._gone(job)
+        else:
+            self._drop(job, cause)
 
     def stop_all(self, instance: Instance, cause: int, notice_s: int = 0) -> None:
         """Everything on a closed instance stops, a gang whole; notice enough for a checkpoint lets it write one."""
@@ -642,7 +612,7 @@ class Engine:
             if isinstance(holder, Replica):
                 self.serving.lose(holder)
             else:
-                self._requeue(holder, cause, warned=notice_s > 0 and notice_s >= holder.need.checkpoint.cost_s)
+                self.requeue(holder, cause, warned=notice_s > 0 and notice_s >= holder.need.checkpoint.cost_s)
 
     # ------------------------------------------------------------------------------------------ reviews and actions
 
@@ -657,7 +627,7 @@ class Engine:
             action = self.placement.review(job, self.view)
             if action is not None:
                 changed = True
-                self._act(action)
+                actions.act(self, action)
         self.kernel.call_at(now + period, kernel.REVIEW, self._review)
         if changed and self.waiting.count:
             self._pass(None)
@@ -672,7 +642,7 @@ class Engine:
             if isinstance(action, say.WakeAt):
                 self.kernel.call_at(max(action.t_s, self.kernel._now + 1), kernel.REVIEW, self._procure_again)
             else:
-                changed = self._act(action) or changed
+                changed = actions.act(self, action) or changed
         if rule.review_every_s and self.kernel._now + rule.review_every_s < self.world.horizon_s:
             self.kernel.call_at(self.kernel._now + rule.review_every_s, kernel.REVIEW, self._procure_at_period)
         if changed and self.waiting.count:
@@ -693,7 +663,7 @@ class Engine:
             if isinstance(action, say.WakeAt):
                 self.kernel.call_at(max(action.t_s, self.kernel._now + 1), kernel.REVIEW, self._procure_again)
             else:
-                changed = self._act(action) or changed
+                changed = actions.act(self, action) or changed
         if changed and self.waiting.count:
             self._pass(None)
 
@@ -708,110 +678,14 @@ class Engine:
         for _round in range(MOST_ROUNDS):
             changed = False
             for action in self._user.decide(self.view):
-                changed = self._act(action) or changed
+                changed = actions.act(self, action) or changed
             if not changed:
                 return
         raise PolicyError(self.policy_name, f"still changes its mind after {MOST_ROUNDS} rounds", self.kernel._now)
 
-    def _act(self, action: say.Action) -> bool:
-        """Carry out one action; whether it changed the state now. PolicyError where it is impossible."""
-        act = _ACTIONS.get(type(action))
-        if act is None:
-            raise PolicyError(self.policy_name, f"{action!r} is no action", self.kernel._now)
-        return act(self, action)
-
     def impossible(self, what: str) -> PolicyError:
         """The error that names the policy and the second."""
         return PolicyError(self.policy_name, what, self.kernel._now)
-
-    def _find(self, job: int, phase: int, verb: str) -> JobState:
-        found = self.present.get(job)
-        if found is None or found.phase != phase:
-            state = "is not here" if found is None else ("waits" if found.phase == WAITING else "runs")
-            raise self.impossible(f"cannot {verb} job {job}: it {state}")
-        return found
-
-    def _do_start(self, action: say.Start) -> bool:
-        job = self._find(action.job, WAITING, "start")
-        if not self.view.can_start(job, action.offer):
-            raise self.impossible(f"cannot start job {action.job} at {action.offer}: it does not fit there now")
-        self.waiting.leave(job)
-        self.start(job, action.offer, action.reason)
-        return True
-
-    def _do_move(self, action: say.Move) -> bool:
-        job = self._find(action.job, RUNNING, "move")
-        self._leave_instances(job, MOVED, warned=True)
-        if job.kept >= self.work[job.id]:
-            self._gone(job, finished=True)
-            return True
-        job.phase = WAITING
-        if not self.view.can_start(job, action.offer):
-            raise self.impossible(f"cannot move job {action.job} to {action.offer}: it does not fit there now")
-        self.start(job, action.offer, action.reason)
-        return True
-
-    def _do_stop(self, action: say.Stop) -> bool:
-        job = self._find(action.job, RUNNING, "stop")
-        self._requeue(job, STOPPED, warned=True)
-        return True
-
-    def _do_cancel(self, action: say.Cancel) -> bool:
-        job = self.present.get(action.job)
-        if job is None:
-            raise self.impossible(f"cannot cancel job {action.job}: it is not here")
-        if job.phase == RUNNING:
-            self._leave_instances(job, CANCELLED, warned=True)
-            self._gone(job)
-        else:
-            self._drop(job, CANCELLED)
-        return True
-
-    def _do_hold(self, action: say.Hold) -> bool:
-        self.leases.hold(action.instances, action.until_s)
-        return False
-
-    def _do_release(self, action: say.Release) -> bool:
-        return self.leases.release_idle(action.instances)
-
-    def _do_quota(self, action: say.RequestQuota) -> bool:
-        self.capacity.request_quota(action.offer, action.instances)
-        return False
-
-    def _do_scale(self, action: say.Scale) -> bool:
-        return self.serving.scale(action)
-
-    def _do_sign(self, action: say.Sign) -> bool:
-        self.orders.place(action.offer, action.instances, action.term_s, action.renew)
-        return False
-
-    def _do_buy(self, action: say.Buy) -> bool:
-        self.orders.place(action.offer, action.instances, None, False)
-        return False
-
-    def _do_adopt(self, action: say.Adopt) -> bool:
-        self.serving.adopt(action.lever, action.target)
-        return False
-
-    def _do_wake(self, action: say.WakeAt) -> bool:
-        self._wake_at(max(action.t_s, self.kernel._now + 1))
-        return False
-
-
-_ACTIONS: dict[type, Callable[[Engine, Any], bool]] = {
-    say.Start: Engine._do_start,
-    say.Move: Engine._do_move,
-    say.Stop: Engine._do_stop,
-    say.Cancel: Engine._do_cancel,
-    say.Hold: Engine._do_hold,
-    say.Release: Engine._do_release,
-    say.RequestQuota: Engine._do_quota,
-    say.Scale: Engine._do_scale,
-    say.Sign: Engine._do_sign,
-    say.Buy: Engine._do_buy,
-    say.Adopt: Engine._do_adopt,
-    say.WakeAt: Engine._do_wake,
-}
 
 
 def _column(values: np.ndarray) -> array[int]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from marketsim.demand.job import Service
 from marketsim.engine import kernel
 from marketsim.engine.pool import Pool
-from marketsim.engine.setup import may_serve_tokens
+from marketsim.engine.setup import may_serve_tokens, replica_rate
 from marketsim.engine.state import Replica
 from marketsim.ledger import ACCOUNT, REFERENCE
 from marketsim.policies import policy as say
@@ -160,6 +161,21 @@ class Serving:
         """Replicas of a service by offer id, booting included."""
         pools = self._engine.pools
         return {pools[offer].offer.id: len(held) for offer, held in self._states[number].replicas.items() if held}
+
+    def number(self, name: str) -> int | None:
+        """A service's number by name, None where there is none."""
+        return next((number for number, one in enumerate(self.services) if one.name == name), None)
+
+    def change(self, number: int, service: Service) -> None:
+        """A lever replaces a service: replicas that are held serve at their new rate from now on."""
+        engine, state = self._engine, self._states[number]
+        now = engine.kernel._now
+        rates = engine.setup.replica_requests_per_s[number]
+        self.services[number] = service
+        for offer, terms in enumerate(engine.world.offers):
+            before, rates[offer] = rates[offer], replica_rate(service, terms)
+            for replica in state.replicas.get(offer, ()):
+                state.changes.append((max(now, replica.ready_s), rates[offer] - before))
 
     def need_now(self, number: int) -> float:
         """Requests a second of a service now."""

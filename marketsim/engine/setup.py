@@ -9,19 +9,56 @@ from marketsim.world import World
 
 
 def make_setup(world: World) -> Setup:
-    """Facts of every offer, and what each need and service gets there."""
+    """Facts of every offer, and what each need and service gets there.
+
+    The needs of the job table come first, then those that levers bring, as `levered_needs` numbers them.
+    """
+    work_needs, changed_needs = levered_needs(world)
+    needs = _all_needs(world)
+    assert len(needs) == len(world.jobs.needs) + len(work_needs) + sum(map(len, changed_needs.values()))
     return Setup(
         horizon_s=world.horizon_s,
         offers=tuple(_facts(offer, index) for index, offer in enumerate(world.offers)),
-        needs=world.jobs.needs,
+        needs=needs,
         services=world.services,
-        speed_ppm=[[speed(need, offer) for offer in world.offers] for need in world.jobs.needs],
-        transfer_s=[[transfer_s(need, offer) for offer in world.offers] for need in world.jobs.needs],
+        speed_ppm=[[speed(need, offer) for offer in world.offers] for need in needs],
+        transfer_s=[[transfer_s(need, offer) for offer in world.offers] for need in needs],
         replica_requests_per_s=[[replica_rate(one, offer) for offer in world.offers] for one in world.services],
         decide_every_s=world.clock.decide_every_s,
         offer_index=world.offer_index,
         future=world,
     )
+
+
+def _all_needs(world: World) -> tuple[Need, ...]:
+    needs = list(world.jobs.needs)
+    for name in sorted(world.levers):
+        needs.append(world.levers[name].work.need(name))
+    for name in sorted(world.levers):
+        needs += [world.levers[name].changed(world.jobs.needs[index]) for index in _targets(world, name)]
+    return tuple(needs)
+
+
+def levered_needs(world: World) -> tuple[dict[str, int], dict[str, dict[int, int]]]:
+    """Numbers of each lever's one-off job, and of each need that it changes: (lever -> need, lever -> {old: new})."""
+    number = len(world.jobs.needs)
+    work_needs: dict[str, int] = {}
+    for name in sorted(world.levers):
+        work_needs[name] = number
+        number += 1
+    changed: dict[str, dict[int, int]] = {}
+    for name in sorted(world.levers):
+        changed[name] = {}
+        for index in _targets(world, name):
+            changed[name][index] = number
+            number += 1
+    return work_needs, changed
+
+
+def _targets(world: World, lever: str) -> list[int]:
+    """The needs of jobs that a lever changes; none where it changes a service."""
+    target = world.levers[lever].target
+    return [index for index, need in enumerate(world.jobs.needs) if need.workload == target]
 
 
 def speed(need: Need, offer: Offer) -> int:

@@ -188,7 +188,7 @@ class Setup:
     services: tuple[Service, ...]
     speed_ppm: Sequence[Sequence[int]]
     transfer_s: Sequence[Sequence[int]]
-    replica_requests_per_s: Sequence[Sequence[float]]
+    replica_requests_per_s: Sequence[list[float]]
     decide_every_s: int = 1
     offer_index: Mapping[str, int] = field(default_factory=dict)
     future: Any = None  # the World, for rules named clairvoyant_* or perfect_* alone

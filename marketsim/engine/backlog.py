@@ -1,0 +1,44 @@
+"""What is left undone at the end of the drain, priced at on-demand, so that putting work off is no saving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from marketsim.engine import progress
+from marketsim.ledger import ACCOUNT, REFERENCE
+from marketsim.units import HOUR_S, MICRO
+
+if TYPE_CHECKING:
+    from marketsim.engine.run import Engine
+
+BACKLOG, CASH, JOB = ACCOUNT["expense:backlog"], ACCOUNT["cash"], REFERENCE["job"]
+
+
+def value(engine: Engine, left: Iterable[tuple[int, int, int]]) -> None:
+    """Post the price of each (job, need, work left); jobs that no price list can value are counted in the ledger."""
+    now = engine.kernel._now
+    for job, need_index, work in left:
+        priced = _price(engine, need_index)
+        if priced is None:
+            engine.ledger.unpriced_jobs += 1
+            continue
+        offer, usd_per_hour = priced
+        need = engine.needs[need_index]
+        seconds = progress.compute_s(work, need.gang_milli, engine.speed_ppm[need_index][offer])
+        share = need.instances if need.instances > 1 else need.milli / engine.pools[offer].milli
+        micro = round(seconds / HOUR_S * usd_per_hour * share * MICRO)
+        engine.books.post(now, BACKLOG, CASH, micro, micro, offer, JOB, job, job)
+
+
+def _price(engine: Engine, need_index: int) -> tuple[int, float] | None:
+    """(offer, USD an instance-hour): the scenario's backlog offer, else the cheapest metered, on demand first."""
+    named, now = engine.world.backlog_offer, engine.kernel._now
+    choices = []
+    for pool in engine.pools:
+        speed, price = engine.speed_ppm[need_index][pool.index], pool.offer.price
+        if price is None or not speed or (named is not None and pool.offer.id != named):
+            continue
+        usd = price.at(now)
+        choices.append((pool.offer.kind != "on_demand", usd / pool.milli / speed, pool.index, usd))
+    return min(choices)[2:] if choices else None
