@@ -111,7 +111,7 @@ def _fault(detail: Any, model: type[BaseModel], document: plain_yaml.Document) -
         what, of_key, allowed, got = "unknown key", True, None, MISSING
         known = list(step.owner.model_fields) if step.owner else []
         hint = nearest(str(detail["loc"][-1]), known)
-        allowed = None if hint else ", ".join(name for name in known if name != "preset") or None
+        allowed = None if hint else _some([name for name in known if name != "preset"])
     elif kind == "missing":
         what, of_key, got = "is missing", True, MISSING
     elif kind in ("union_tag_invalid", "union_tag_not_found", "literal_error") and _kinds(step):
@@ -164,6 +164,11 @@ NAME_PATTERNS = tuple(
     if getattr(part, "pattern", None)
 )
 NAME_IN_WORDS = "small letters a-z, digits and inner hyphens, at most 64"
+
+
+def _some(names: Sequence[str], most: int = 12) -> str | None:
+    """The first names of a list, with dots where there are more; None for an empty list."""
+    return ", ".join([*names[:most], *(["..."] if len(names) > most else [])]) or None
 
 
 def _must_be(bounds: Bounds, annotation: Any) -> str | None:

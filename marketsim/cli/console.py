@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from marketsim.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
-
-from marketsim.errors import printable
 
 
 def on_stdout() -> Console:
@@ -28,20 +28,22 @@ def on_stderr() -> Console:
     return Console(file=sys.stderr, highlight=False)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = (), title: str = "") -> None:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
     """Print a table; the columns whose positions are in `numbers` are set to the right and never wrapped."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(printable(title)) if title else None)
-    drawn.title_justify = "left"
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, name in enumerate(columns):
         right = place in numbers
-        drawn.add_column(name, justify="right" if right else "left", no_wrap=right or place == 0, overflow="fold")
+        drawn.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
-    on_stdout().print(drawn)
+    console = on_stdout()
+    with console.capture() as captured:  # written by click, which leaves a closed pipe to the caller
+        console.print(drawn)
+    click.echo("\n".join(line.rstrip() for line in captured.get().strip("\n").split("\n")))
 
 
 def say(text: str = "") -> None:

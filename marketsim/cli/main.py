@@ -68,15 +68,22 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
         context.exit()
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Lazy,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.option(
     "--version", is_flag=True, callback=_version, expose_value=False, is_eager=True, help="Print the version."
 )
-def marketsim() -> None:
+@click.pass_context
+def marketsim(context: click.Context) -> None:
     """Where should our compute come from, and under which rule do we allocate it?
 
     Start with `marketsim demo`, then `marketsim init` for a scenario of your own.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 class Terminated(BaseException):
@@ -91,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and give back its exit code; nothing is raised."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        result = marketsim.main(args=words, prog_name="marketsim", standalone_mode=False)
+        with marketsim.make_context("marketsim", list(words)) as context:  # main() would hide a closed pipe
+            result = marketsim.invoke(context)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except InputError as error:
@@ -105,7 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "marketsim"
         message = " ".join(error.format_message().split())
-        say_errors([f"{message[:1].lower()}{message[1:].rstrip('.')}. See `{where} --help`"])
+        end = "" if message.endswith(("?", ".")) else "."
+        say_errors([f"{message[:1].lower()}{message[1:]}{end} See `{where} --help`"])
         return 2
     except (KeyboardInterrupt, click.Abort):
         say_errors([f"interrupted; {_to_go_on(words)}"])

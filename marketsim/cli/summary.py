@@ -10,14 +10,15 @@ if TYPE_CHECKING:
     from marketsim.experiment.compare import Best
     from marketsim.experiment.results import Results
 
-HEADS = {
+HEADS = {  # in the order of the table; with a half-width behind the mean where there is room for it
     "total_cost_usd": "cost",
-    "total_with_penalties_usd": "with penalties",
-    "cash_out_usd": "cash out",
-    "missed_deadline_share": "missed",
-    "unserved_share": "unserved",
+    "total_with_penalties_usd": "with\npenalties",
+    "cash_out_usd": "cash\nout",
+    "missed_deadline_share": "missed\ndeadlines",
+    "unserved_share": "unserved\nrequests",
     "utilization": "used",
 }
+WITH_INTERVAL = ("total_cost_usd", "total_with_penalties_usd")
 
 
 def show(results: Results, display: Any = None) -> None:
@@ -34,8 +35,9 @@ def show(results: Results, display: Any = None) -> None:
                 *(_cell(name, cell, per_usd) for name, cell in zip(metrics, cells, strict=True)),
             ]
         )
-    heads = ["  policy", *(f"{HEADS[name]}{f' {currency}' if name.endswith('_usd') else ''}" for name in metrics)]
-    console.table(heads, rows, numbers=range(1, len(heads)))
+    console.table(
+        [f"  policy\n  ({currency})", *(HEADS[name] for name in metrics)], rows, numbers=range(1, 1 + len(metrics))
+    )
     for line in verdict(results, best):
         console.say(line)
 
@@ -60,9 +62,9 @@ def _cell(metric: str, cell: dict[str, Any], per_usd: float) -> str:
     mean, low, high = cell["mean"], cell["low"], cell["high"]
     if mean is None:
         return "-"
-    half = None if low is None or high is None else (high - low) / 2
+    half = None if low is None or high is None or metric not in WITH_INTERVAL else (high - low) / 2
     if not metric.endswith("_usd"):
-        return f"{100 * mean:.1f}%" + ("" if half is None else f" ±{100 * half:.1f}")
+        return f"{100 * mean:.1f}%"
     scale, unit = scale_of(mean * per_usd)
     digits = 2 if scale > 1 else 0
     text = f"{mean * per_usd / scale:.{digits}f}"
