@@ -6,11 +6,11 @@ of absolute time. The names of the dice are those of the arrivals alone, so noth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from marketsim import settings, streams
 from marketsim.demand import cycle
@@ -19,6 +19,7 @@ from marketsim.units import HOUR_S
 
 GrowthPerYear = Annotated[float, Field(gt=-1, le=100)]
 PerDay = Annotated[float, Field(gt=0, le=1_000_000)]
+BatchSize = Annotated[int, Field(ge=1, le=100_000, strict=False)]
 
 
 class Arrived(NamedTuple):
@@ -81,7 +82,7 @@ class Batches(Arrivals):
     kind: Literal["batches"] = "batches"
     per_day: PerDay = Field(description="mean jobs a day at the start")
     batch_mean: Annotated[float, Field(ge=1, le=10_000)] = Field(default=1.0, description="mean jobs in a batch")
-    batch_sizes: Annotated[dict[int, settings.NonNegative], Field(strict=False)] | None = Field(
+    batch_sizes: Annotated[dict[BatchSize, settings.NonNegative], Field(min_length=1)] | None = Field(
         default=None, description="jobs in a batch -> how often; replaces the geometric law of batch_mean"
     )
     spacing: settings.Duration = Field(default=0, description="mean time between two jobs of a batch")
@@ -98,6 +99,12 @@ class Batches(Arrivals):
         default=0.6, description="correlation of ln rate from one hour to the next"
     )
     growth_per_year: GrowthPerYear = Field(default=0.0, description="growth of the rate; 1.0 doubles it in a year")
+
+    @model_validator(mode="after")
+    def _weighed(self) -> Self:
+        if self.batch_sizes is not None and sum(self.batch_sizes.values()) <= 0:
+            raise ValueError("one batch size needs a weight above 0")
+        return self
 
     @property
     def mean_size(self) -> float:
