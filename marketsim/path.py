@@ -6,6 +6,7 @@ A path holds its value from each time up to the next. Times are whole seconds si
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,6 +61,11 @@ class Path:
         return np.concatenate(([0.0], np.cumsum(np.diff(self.times_s) * self.values[:-1])))
 
     @cached_property
+    def _lists(self) -> tuple[list[int], list[float]]:
+        """Times and values as plain numbers, among which Python finds one instant faster than numpy does."""
+        return self.times_s.tolist(), self.values.tolist()
+
+    @cached_property
     def _constant(self) -> float | None:
         return float(self.values[0]) if len(self.values) == 1 else None
 
@@ -67,7 +73,8 @@ class Path:
         """The value at an instant; before 0 the first value."""
         if self._constant is not None:
             return self._constant
-        return float(self.values[max(int(np.searchsorted(self.times_s, t_s, side="right")) - 1, 0)])
+        times, values = self._lists
+        return values[max(bisect_right(times, t_s) - 1, 0)]
 
     def at_many(self, t_s: ArrayLike) -> NDArray[np.float64]:
         """The values at many instants, shape as `t_s`."""
@@ -75,8 +82,9 @@ class Path:
 
     def until(self, t_s: int) -> float:
         """Value x seconds from 0 to an instant; t_s at least 0."""
-        index = int(np.searchsorted(self.times_s, t_s, side="right")) - 1
-        return float(self._prefix[index] + (t_s - self.times_s[index]) * self.values[index])
+        times, values = self._lists
+        index = bisect_right(times, t_s) - 1
+        return float(self._prefix[index]) + (t_s - times[index]) * values[index]
 
     def until_many(self, t_s: ArrayLike) -> NDArray[np.float64]:
         """Value x seconds from 0 to many instants, shape as `t_s`."""
@@ -96,8 +104,9 @@ class Path:
 
     def next_change_s(self, t_s: int) -> int | None:
         """The first time after `t_s` at which a step is written, None after the last."""
-        index = int(np.searchsorted(self.times_s, t_s, side="right"))
-        return int(self.times_s[index]) if index < len(self.times_s) else None
+        times, _ = self._lists
+        index = bisect_right(times, t_s)
+        return times[index] if index < len(times) else None
 
     def map(self, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Path:
         """A path with the same times and changed values."""

@@ -120,6 +120,7 @@ class Orders:
     def _deliver(self, pool: Pool, order: _Order) -> None:
         self.note_installed(pool)
         order.held = [self._engine.leases.deliver(pool, order.number) for _ in range(order.instances)]
+        self._engine.serving.stir(pool)
         self._engine.news()
 
     def _renew(self, pool: Pool, order: _Order, held: list[Instance]) -> None:

@@ -152,6 +152,7 @@ class Outages:
         if instance.state == DOWN:
             pool.open(instance)
             self.watch(pool, instance)
+            self._engine.serving.stir(pool)
             self._engine.news()
 
     def _repair(self, pool: Pool, instance: Instance, law: OutageLaw) -> Generator[Event, None, None]:

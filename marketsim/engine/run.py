@@ -229,29 +229,36 @@ class Engine:
         self._news()
 
     def _join(self, job: JobState) -> None:
-        """A job enters the queue; its waiting budget and its patience are set."""
+        """A job enters the queue for the first time."""
         now = self.kernel._now
         job.arrival_s = now
         self.present[job.id] = job
         if self.load_changes is not None:
             self.load_changes.append((now, job.need.gang_milli))
-        leave_s = self._leave_at(job, self.view)
-        if leave_s is not None and leave_s < NEVER:
-            late = leave_s <= now
-            self.kernel.call_at(
-                max(leave_s, now), kernel.LATE_BUDGET if late else kernel.BUDGET, self._budget_ended, job
-            )
+        self._queue_up(job)
         if job.need.patience_s < NEVER:
             self.kernel.call_at(now + job.need.patience_s, kernel.BUDGET, self._patience_ended, (job, job.attempt))
-        self.waiting.push(job, self._key(job, now))
         if self.queue.capacity is not None:
             self._came_now.append(job)
 
-    def _budget_ended(self, job: JobState) -> None:
-        """The job's waiting budget is over: its placement is asked, even behind a blocked head."""
-        if job.phase != WAITING or job.budget_ended:
+    def _queue_up(self, job: JobState) -> None:
+        """A job takes its place in the queue, and its waiting budget there begins."""
+        now = self.kernel._now
+        leave_s = self._leave_at(job, self.view)
+        job.budget_ended = False
+        self.waiting.push(job, self._key(job, now))
+        if leave_s is not None and leave_s < NEVER:
+            order = kernel.LATE_BUDGET if leave_s <= now else kernel.BUDGET
+            self.kernel.call_at(max(leave_s, now), order, self._budget_ended, (job, job.ticket))
+
+    def _budget_ended(self, noted: tuple[JobState, int]) -> None:
+        """A job's waiting budget is over: its placement is asked, even behind a blocked head."""
+        job, ticket = noted
+        if job.ticket != ticket or job.phase != WAITING:
             return
+        self.waiting.leave(job)
         job.budget_ended = True
+        self.waiting.push(job, self._key(job, self.kernel._now))
         placed = self._place(job, self.view, "budget_ended")
         if type(placed) is say.Start:
             self.waiting.leave(job)
@@ -596,7 +603,7 @@ class Engine:
     def requeue(self, job: JobState, cause: int, warned: bool) -> None:
         """A running job leaves its instances and waits again; warned, it writes a last checkpoint."""
         if self.leave(job, cause, warned):
-            self.waiting.push(job, self._key(job, self.kernel._now))
+            self._queue_up(job)
 
     def give_up(self, job: JobState, cause: int) -> None:
         """A job that runs or waits goes for good."""

@@ -6,6 +6,7 @@ from the need's path and the times at which replicas came and went, a month at a
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from marketsim.engine.pool import Pool
 from marketsim.engine.setup import may_serve_tokens, replica_rate
 from marketsim.engine.state import Replica
 from marketsim.ledger import ACCOUNT, REFERENCE
+from marketsim.path import Path
 from marketsim.policies import policy as say
 from marketsim.units import DAY_S, MICRO, MILLI
 
@@ -30,7 +32,9 @@ SERVICE = REFERENCE["service"]
 class _State:
     """One service in a run: its replicas by offer, and the changes of its capacity."""
 
-    __slots__ = ("changes", "ended", "replicas", "token_changes", "tokens")
+    __slots__ = (
+        "asked_s", "changes", "ended", "next_s", "replicas", "stirred_s", "token_changes", "tokens", "wakes",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.replicas: dict[int, list[Replica]] = {}  # offer -> in order of start
@@ -38,6 +42,8 @@ class _State:
         self.tokens: dict[int, float] = {}  # token offer -> requests a second it takes
         self.token_changes: dict[int, list[tuple[int, float]]] = {}  # token offer -> (t_s, requests a second from then)
         self.ended = False
+        self.wakes: Iterator[int] = iter(())  # grid points at which it is to be asked
+        self.next_s = self.stirred_s = self.asked_s = -1
 
 
 class Serving:
@@ -53,20 +59,59 @@ class Serving:
     def begin(self) -> None:
         """The first scaling is at second 0."""
         for number in range(len(self.services)):
+            self._rewind(number, 0)
             self._engine.kernel.call_at(0, kernel.REVIEW, self._autoscale, number)
 
+    def _rewind(self, number: int, from_s: int) -> None:
+        """Note the points of the autoscaling grid at which the need, or what offers cost, has changed."""
+        engine, service = self._engine, self.services[number]
+        rates = engine.setup.replica_requests_per_s[number]
+        prices = [offer.price for offer, rate in zip(engine.world.offers, rates, strict=True) if rate and offer.price]
+        self._states[number].wakes = iter(
+            wakes(service, {rate for rate in rates if rate}, prices, from_s, engine.world.horizon_s)
+        )
+        self._states[number].next_s = -1
+
     def _autoscale(self, number: int) -> None:
-        engine = self._engine
-        if self._states[number].ended:
+        """Ask the placement for the service's size; the next time is the next grid point that brings a change."""
+        engine, state = self._engine, self._states[number]
+        now = engine.kernel._now
+        if state.ended:
             return
+        state.asked_s = now
         changed = False
         for action in engine.placement.scale(number, engine.view):
             changed = self.scale(action) or changed
-        at_s = engine.kernel._now + self.services[number].autoscale.period_s
-        if at_s < engine.world.horizon_s:
-            engine.kernel.call_at(at_s, kernel.REVIEW, self._autoscale, number)
+        if state.next_s <= now:
+            state.next_s = next((t for t in state.wakes if t > now), -1)
+            if state.next_s > 0:
+                engine.kernel.call_at(state.next_s, kernel.REVIEW, self._autoscale, number)
         if changed:
             engine.news()
+
+    def stir(self, pool: Pool) -> None:
+        """Something changed at an offer: services that can use it are asked again at their next grid point."""
+        now = self._engine.kernel._now
+        for number, state in enumerate(self._states):
+            if state.ended or not self._engine.setup.replica_requests_per_s[number][pool.index]:
+                continue
+            period_s = self.services[number].autoscale.period_s
+            at_s = (now // period_s + 1) * period_s
+            if state.stirred_s != at_s and state.next_s != at_s and at_s < self._engine.world.horizon_s:
+                state.stirred_s = at_s
+                self._engine.kernel.call_at(at_s, kernel.REVIEW, self._autoscale, number)
+
+    def stir_if_short(self, pool: Pool) -> None:
+        """More can be had at an offer: that matters where a service holds less than it needs."""
+        for number, state in enumerate(self._states):
+            if not state.ended and self._held_rate(number) < self.need_now(number):
+                self.stir(pool)
+                return
+
+    def _held_rate(self, number: int) -> float:
+        rates = self._engine.setup.replica_requests_per_s[number]
+        replicas = self._states[number].replicas
+        return sum(rates[offer] * len(held) for offer, held in replicas.items())
 
     def scale(self, action: say.Scale) -> bool:
         """Bring a service to a number of replicas, or a rate of tokens, at an offer; whether that frees capacity."""
@@ -139,6 +184,7 @@ class Serving:
         self._stop(replica, pool, gives_back=False)
         milli = self.services[replica.service].replica.milli
         pool.give_share(replica.instance, milli)
+        self.stir(pool)
         left = len(state.replicas[pool.index])
         self._engine.ledger.scaled.write((self._engine.kernel._now, replica.service, pool.index, left, 0))
 
@@ -172,6 +218,8 @@ class Serving:
         now = engine.kernel._now
         rates = engine.setup.replica_requests_per_s[number]
         self.services[number] = service
+        self._rewind(number, now)
+        engine.kernel.call_at(now, kernel.REVIEW, self._autoscale, number)
         for offer, terms in enumerate(engine.world.offers):
             before, rates[offer] = rates[offer], replica_rate(service, terms)
             for replica in state.replicas.get(offer, ()):
@@ -249,6 +297,25 @@ class Serving:
         """At the end of the run."""
         self.end()
         self.month(self._engine.kernel._now)
+
+
+def wakes(service: Service, rates: set[float], prices: list[Path], from_s: int, until_s: int) -> Sequence[int]:
+    """Seconds of the autoscaling grid in (from_s, until_s) at which a service's size may have to change.
+
+    Between them neither the number of replicas that the need with its headroom asks for, at any of the rates, nor a
+    price is another one: a scaler that looks only at those would say the same again.
+    """
+    path = service.requests_per_s
+    wanted = path.values * (1 + service.autoscale.headroom)
+    moved = np.zeros(len(wanted), bool)
+    for rate in sorted(rates):
+        moved[1:] |= np.diff(np.ceil(wanted / rate - 1e-9)) != 0
+    if not rates:
+        moved[1:] = np.diff(wanted) != 0
+    times = [path.times_s[moved], *(price.times_s[1:] for price in (prices if len(prices) > 1 else ()))]
+    period_s = service.autoscale.period_s
+    grid = np.unique(-(-np.concatenate(times) // period_s) * period_s)
+    return [int(t) for t in grid[(grid > from_s) & (grid < until_s)]]
 
 
 def _grid(from_s: int, to_s: int, steps: NDArray[np.int64], state: _State) -> NDArray[np.int64]:

@@ -24,10 +24,15 @@ class Waiting:
         """Put a job in its line."""
         job.ticket += 1
         self.count += 1
-        line = self._lines.get(job.need_index if self.by_class else 0)
+        number = self._line_of(job)
+        line = self._lines.get(number)
         if line is None:
-            line = self._lines[job.need_index if self.by_class else 0] = []
+            line = self._lines[number] = []
         heappush(line, (key, job.id, job.ticket, job))
+
+    def _line_of(self, job: JobState) -> int:
+        """Jobs whose waiting budget has ended stand in a line of their own: more places are open to them."""
+        return 2 * job.need_index + job.budget_ended if self.by_class else 0
 
     def leave(self, job: JobState) -> None:
         """Count a job out; its entry goes stale."""
@@ -51,7 +56,7 @@ class Waiting:
     def put_back(self, entries: list[Entry]) -> None:
         """Put entries that were set aside back in their lines."""
         for entry in entries:
-            heappush(self._lines[entry[3].need_index if self.by_class else 0], entry)
+            heappush(self._lines[self._line_of(entry[3])], entry)
 
     def heads(self) -> list[tuple[Any, int, int]]:
         """(key, job number, line) of the head of every line, as a heap."""

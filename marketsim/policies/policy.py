@@ -136,7 +136,7 @@ class JobView(Protocol):
     attempt: int  # attempts so far
     offer: str | None  # where it runs now
     started_s: int  # of the running attempt
-    budget_ended: bool
+    budget_ended: bool  # whether its waiting budget is over, since it last joined the queue
     tenant: int
 
     def progress_at(self, t_s: int) -> int:
@@ -318,11 +318,14 @@ class PlacementRule(Protocol):
     review_every_s: int | None
 
     def leave_at(self, job: JobView, view: View) -> int | None:
-        """Asked once, at arrival: when the job's waiting budget ends; None for never."""
+        """Asked each time the job joins the queue: when its waiting budget there ends; None for never."""
         ...
 
     def place(self, job: JobView, view: View, why: Why) -> Placed:
-        """A start, a time to ask again, `WAIT`, or None where nothing fits this class of need now."""
+        """A start; None where nothing fits this class of need now; `WAIT` or a time where this job chooses to wait.
+
+        After None no other job of the class is asked in this pass, save those whose waiting budget has ended.
+        """
         ...
 
     def review(self, job: JobView, view: View) -> Move | Stop | None:

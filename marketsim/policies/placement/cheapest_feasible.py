@@ -41,28 +41,38 @@ class _CheapestFeasible(base.PlacementBase):
         self._choices = Choices(setup)
         self._spot = {offer.id for offer in setup.offers if offer.kind == "spot"}
         self._metered = {offer.id for offer in setup.offers if offer.metered}
+        choices = self._choices
+        self._cheap = [
+            [*committed, *spot] for committed, spot in zip(choices.committable, choices.spot, strict=True)
+        ]  # by need: what a job with time to spare takes
+
+    def leave_at(self, job: say.JobView, view: say.View) -> int | None:
+        """Until when it is worth waiting for something cheaper than on-demand."""
+        if job.deadline_s >= NEVER:
+            return view.now_s + self._settings.patience
+        on_demand = self._choices.on_demand[job.need_index]
+        if not on_demand:
+            return job.deadline_s
+        return job.deadline_s - min(view.run_s(job, offer) for offer in on_demand) - self._settings.keep_slack
 
     def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
         choices, need = self._choices, job.need_index
-        able = [offer for offer in choices.any[need] if view.can_start(job, offer)]
+        offers = choices.any[need] if job.budget_ended else self._cheap[need]
+        able = [offer for offer in offers if view.can_start(job, offer)]
+        if not able:
+            return None
         now = view.now_s
         finish_s = {offer: now + self._expected_s(job, offer, view) for offer in able}
         in_time = [offer for offer in able if finish_s[offer] <= job.deadline_s]
         free = [offer for offer in in_time if self._is_free(job, offer, view)]
         if free:
             return say.Start(job.id, min(free, key=lambda offer: finish_s[offer]))
-        patient_until_s = self._latest_start_s(job, view)
-        cheap = [offer for offer in in_time if offer in self._spot]
-        if now < patient_until_s:
-            if cheap:
-                return say.Start(job.id, min(cheap, key=lambda offer: choices.work_usd(job, offer, view)))
-            return say.WakeAt(patient_until_s)
         priced = [offer for offer in in_time if offer in self._metered]
         if priced:
             return say.Start(job.id, min(priced, key=lambda offer: choices.work_usd(job, offer, view)))
-        if able:
+        if job.budget_ended:
             return say.Start(job.id, min(able, key=lambda offer: finish_s[offer]))
-        return None
+        return say.WAIT
 
     def _expected_s(self, job: say.JobView, offer: str, view: say.View) -> int:
         seconds = view.run_s(job, offer)
@@ -71,12 +81,3 @@ class _CheapestFeasible(base.PlacementBase):
     def _is_free(self, job: say.JobView, offer: str, view: say.View) -> bool:
         """Whether the job would run on committed capacity, paid whether used or not."""
         return view.committed(offer) > 0 and view.can_start_committed(job, offer)
-
-    def _latest_start_s(self, job: say.JobView, view: say.View) -> int:
-        """Until when it is worth waiting for something cheaper than on-demand."""
-        if job.deadline_s >= NEVER:
-            return job.arrival_s + self._settings.patience
-        on_demand = self._choices.on_demand[job.need_index]
-        if not on_demand:
-            return job.deadline_s
-        return job.deadline_s - min(view.run_s(job, offer) for offer in on_demand) - self._settings.keep_slack

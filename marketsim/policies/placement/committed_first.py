@@ -163,5 +163,4 @@ class _CommittedFirst(base.PlacementBase):
             offer = self._choices.cheapest(job, self._burst[need], view)
             if offer is not None:
                 return say.Start(job.id, offer)
-            return say.WAIT
         return None

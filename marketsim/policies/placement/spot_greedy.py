@@ -44,30 +44,27 @@ class _SpotGreedy(base.PlacementBase):
         self._kind = {offer.id: offer.kind for offer in setup.offers}
         self._gpus = {offer.id: offer.shape.gpus for offer in setup.offers}
         self._spare = settings.min_on_demand_share
-        self._waits_since: dict[int, tuple[int, int]] = {}  # job -> (attempt, since)
         if settings.return_to_spot:
             self.review_every_s = settings.review
 
-    def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
-        on_demand = self._choices.on_demand[job.need_index]
+    def leave_at(self, job: say.JobView, view: say.View) -> int | None:
+        """When it has waited long enough for spot; at once where it always takes on-demand."""
         if self._always_on_demand(job):
-            offer = self._choices.cheapest(job, on_demand, view)
-            return None if offer is None else say.Start(job.id, offer)
-        offer = self._choices.cheapest(job, self._affordable(job, view), view)
-        if offer is not None:
-            self._waits_since.pop(job.id, None)
-            return say.Start(job.id, offer)
+            return view.now_s
         wait_s = self._settings.wait_before_fallback
-        if wait_s == "never":
-            return None
-        attempt, since_s = self._waits_since.get(job.id, (-1, 0))
-        if attempt != job.attempt:
-            since_s = view.now_s
-            self._waits_since[job.id] = (job.attempt, since_s)
-        if view.now_s < since_s + wait_s:
-            return say.WakeAt(since_s + wait_s)
-        offer = self._choices.cheapest(job, on_demand, view)
-        return say.WAIT if offer is None else say.Start(job.id, offer)
+        return None if wait_s == "never" else view.now_s + wait_s
+
+    def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
+        choices = self._choices
+        if self._always_on_demand(job):
+            if not job.budget_ended:
+                return say.WAIT
+            offer = choices.cheapest(job, choices.on_demand[job.need_index], view)
+            return None if offer is None else say.Start(job.id, offer)
+        offer = choices.cheapest(job, self._affordable(job, view), view)
+        if offer is None and job.budget_ended:
+            offer = choices.cheapest(job, choices.on_demand[job.need_index], view)
+        return None if offer is None else say.Start(job.id, offer)
 
     def _always_on_demand(self, job: say.JobView) -> bool:
         """Spread evenly over job numbers, so that any share is met from the first jobs on."""
