@@ -58,7 +58,7 @@ def jobs_of(world: World, rates: Rates, served: Served | None) -> Jobs:
     possible = fastest > 0
     wanted = possible if served is None else possible & served.wanted
     by_s = table.deadline_s if served is None else served.by_s
-    has_end = by_s < world.end_s
+    has_end = by_s <= world.end_s
     with np.errstate(divide="ignore", invalid="ignore"):
         earliest_s = table.arrival_s + np.floor(gpu_hours / fastest * HOUR_S)
     fits = np.where(possible, earliest_s <= by_s, False)
