@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from marketsim import units
 from marketsim.demand.job import Service
-from marketsim.supply import finance
+from marketsim.supply import finance, uptime
 from marketsim.supply.datacenter import Datacenter
 from marketsim.supply.kind import FinanceFacts
 from marketsim.supply.offer import Commitment, Offer
@@ -65,7 +65,7 @@ def holding(
     instances = units.ceil_div(units.ceil_div(gpus, offer.shape.gpus), block) * block
     idle, busy = (_standing_micro(offer, instances, horizon_s, use) for use in (0, 1))
     fixed = committed_micro(offer.commitment, instances, horizon_s) + idle
-    up = _up_share(offer)
+    up = _up_share(offer, instances)
     return Holding(units.usd(fixed), units.usd(busy - idle), instances * offer.shape.gpus * hours * speed * up)
 
 
@@ -92,12 +92,12 @@ def _standing_micro(offer: Offer, instances: int, horizon_s: int, use: int) -> i
     return total
 
 
-def _up_share(offer: Offer) -> float:
-    """Share of the time an instance is up; what waits for a crew or a site to open is left out."""
+def _up_share(offer: Offer, instances: int) -> float:
+    """Share of the time an instance is up, waiting for a crew included; hours of a site are left out."""
     law = offer.outage
     if law is None or law.mean_up_s <= 0:
         return 1.0
-    return law.mean_up_s / (law.mean_up_s + law.mean_repair_s)
+    return uptime.machine_repair_up_share(instances, law.crews, law.mean_up_s, law.mean_repair_s)
 
 
 def break_even_use(fixed: Holding, metered: Holding) -> float | None:
@@ -110,6 +110,14 @@ def break_even_use(fixed: Holding, metered: Holding) -> float | None:
     if more <= 0:
         return 0.0 if gain >= 0 else None
     return more / gain if gain > 0 and more <= gain else None
+
+
+def equal_use(one: Holding, two: Holding) -> float | None:
+    """The use above 0 and up to 1 at which two ways cost the same, whichever is cheaper beyond; None for none."""
+    slope = one.usd_per_use / one.used_hours - two.usd_per_use / two.used_hours
+    fixed = two.fixed_usd / two.used_hours - one.fixed_usd / one.used_hours
+    use = fixed / slope if slope else -1.0
+    return use if 0 < use <= 1 else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -108,31 +108,3 @@ def ski_rental_randomised(buy_in_rents: int | None = None, discount: float = 0.0
     if buy_in_rents is None or discount:
         return math.e / (math.e - 1 + discount)
     return 1 / (1 - (1 - 1 / buy_in_rents) ** buy_in_rents)
-
-
-def up_share(mean_up: float, mean_repair: float) -> float:
-    """The share of time one repairable unit is up: mean up / (mean up + mean repair).
-
-    >>> up_share(900.0, 100.0)
-    0.9
-    """
-    return mean_up / (mean_up + mean_repair)
-
-
-def k_of_n_share(k: int, n: int, up: float) -> float:
-    """The share of time at least k of n independent units are up: a binomial tail.
-
-    >>> round(k_of_n_share(8, 10, 0.9), 10)
-    0.9298091736
-    """
-    return math.fsum(math.comb(n, i) * up**i * (1 - up) ** (n - i) for i in range(k, n + 1))
-
-
-def up_after(t: float, mean_up: float, mean_repair: float) -> float:
-    """The chance that a unit up now is up after t, in the unit of the means: A + (1 - A) exp(-(1/up + 1/repair) t).
-
-    >>> round(up_after(50.0, 900.0, 100.0), 9)
-    0.957375342
-    """
-    share = up_share(mean_up, mean_repair)
-    return share + (1 - share) * math.exp(-(1 / mean_up + 1 / mean_repair) * t)

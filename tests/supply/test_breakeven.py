@@ -60,6 +60,14 @@ def test_a_contract_pays_from_its_price_over_the_cloud_s() -> None:
     assert held(offers["year"]).usd_per_used_hour(0.5) == pytest.approx(3.6)
 
 
+def test_two_ways_cost_the_same_where_their_lines_cross_and_only_there() -> None:
+    cheap_idle, cheap_busy = breakeven.Holding(10.0, 100.0, 50.0), breakeven.Holding(60.0, 0.0, 50.0)
+    assert breakeven.equal_use(cheap_idle, cheap_busy) == pytest.approx(0.5)
+    assert breakeven.equal_use(cheap_busy, cheap_idle) == pytest.approx(0.5)
+    assert breakeven.equal_use(cheap_idle, cheap_idle) is None
+    assert breakeven.break_even_use(cheap_busy, cheap_idle) == pytest.approx(0.5)
+
+
 def test_a_horizon_of_half_a_term_pays_the_whole_term() -> None:
     offers = built()
     assert held(offers["year"], horizon_s=YEAR_S // 2).usd_per_used_hour(1.0) == pytest.approx(3.6)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 from scipy import integrate
@@ -61,15 +59,3 @@ def test_the_randomised_ratio_comes_from_a_day_drawn_with_rising_weights() -> No
     )  # fmt: skip
     assert reserving.ski_rental_randomised(buy) == pytest.approx(worst)
     assert reserving.ski_rental_randomised(1_000_000) == pytest.approx(reserving.ski_rental_randomised(), rel=1e-6)
-
-
-def test_k_of_n_counts_every_state_of_the_machines() -> None:
-    up = 0.7
-    states = itertools.product([0, 1], repeat=5)
-    by_hand = sum(np.prod([up if bit else 1 - up for bit in state]) for state in states if sum(state) >= 3)
-    assert reserving.k_of_n_share(3, 5, up) == pytest.approx(by_hand)
-
-
-def test_a_unit_up_now_is_up_at_once_and_in_the_long_run_by_its_share() -> None:
-    assert reserving.up_after(0, 900, 100) == 1
-    assert reserving.up_after(1e6, 900, 100) == pytest.approx(0.9)
