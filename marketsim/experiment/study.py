@@ -1,0 +1,309 @@
+"""A study: some policies of a scenario, each over many replications, kept as it goes and compared at the end.
+
+    results = run_study(scenario, replications=200, seed=1)
+
+With a folder, what is done is kept in its store, and the same call goes on where an interrupted one stopped.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from marketsim.errors import Fault, InputError, ReplicationError, nearest
+from marketsim.experiment import folder as folders
+from marketsim.experiment import runners
+from marketsim.experiment.results import Results
+from marketsim.experiment.statistics.stopping import Until
+from marketsim.experiment.store import Store
+from marketsim.experiment.task import Outcome, Pair, Row, ScenarioTask, Task
+
+MOST_REPLICATIONS = 100_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many replications: `at_most`, or fewer once the mean of `metric` is known well enough under every policy."""
+
+    at_most: int
+    until: Until | None = None
+    metric: str = "total_cost_usd"
+
+    @classmethod
+    def of(cls, asked: Any, confidence: float = 0.95) -> Plan:
+        """From a number, a plan, or a scenario's `{at_most, until}`. Raises InputError outside 1 to 100,000."""
+        if isinstance(asked, Plan):
+            return asked
+        if isinstance(asked, int):
+            if not 1 <= asked <= MOST_REPLICATIONS:
+                raise InputError(
+                    Fault("replications: out of range", got=str(asked), allowed=f"1 to {MOST_REPLICATIONS:,}")
+                )
+            return cls(asked)
+        until = getattr(asked, "until", None)
+        if until is None:
+            return cls(asked.at_most)
+        stop = Until(half_width_share=until.half_width_share, confidence=confidence, n_min=asked.at_least)
+        return cls(asked.at_most, stop, until.metric)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is: pairs done of how many are thought needed; the widest half-width over its target."""
+
+    done: int
+    total: int
+    failed: int = 0
+    narrowness: float | None = None
+
+
+@dataclass
+class _Study:
+    """A study in progress."""
+
+    task: Task
+    policies: tuple[str, ...]
+    plan: Plan
+    runner: runners.Runner
+    store: Store | None
+    progress: Callable[[Progress], None] | None
+    chunk: int | None
+    rows: dict[str, dict[int, Row]] = field(default_factory=dict)
+    failures: dict[Pair, Outcome] = field(default_factory=dict)
+    target: int = 0
+
+    def run(self) -> int:
+        """Run what is missing; the number of replications that count."""
+        if self.store is not None:
+            self.rows = {policy: dict(rows) for policy, rows in self.store.rows().items() if policy in self.policies}
+        for policy in self.policies:
+            self.rows.setdefault(policy, {})
+        until = self.plan.until
+        self.target = self.plan.at_most if until is None else min(until.n_min, self.plan.at_most)
+        while True:
+            runners.drive(self.task, self._missing(), self.runner, self._keep, self.chunk)
+            enough = self._enough()
+            if enough is not None:
+                return enough
+            self.target = min(self._guess(), self.plan.at_most)
+
+    def _missing(self) -> list[Pair]:
+        """Replication by replication, so that policies share a world while it is at hand."""
+        return [
+            (policy, replication)
+            for replication in range(self.target)
+            for policy in self.policies
+            if replication not in self.rows[policy] and (policy, replication) not in self.failures
+        ]
+
+    def _keep(self, outcomes: list[Outcome]) -> None:
+        if self.store is not None:
+            self.store.write(outcomes)
+        for one in outcomes:
+            if one.row is None:
+                self.failures[one.policy, one.replication] = one
+            else:
+                self.rows[one.policy][one.replication] = one.row
+        if self.progress is not None:
+            done = sum(min(len(rows), self.target) for rows in self.rows.values()) + len(self.failures)
+            self.progress(Progress(done, self.target * len(self.policies), len(self.failures), self._narrowness()))
+
+    def _watched(self, policy: str, n: int) -> list[float]:
+        rows = self.rows[policy]
+        values = (rows[r].get(self.plan.metric) for r in range(n) if r in rows)
+        return [value for value in values if value is not None]
+
+    def _enough(self) -> int | None:
+        """The least n at which every policy's mean is known well enough; None to go on.
+
+        It is looked for among all n from the least on, so it does not depend on how the work was cut up.
+        """
+        until = self.plan.until
+        if until is None:
+            return self.target
+        for n in range(min(until.n_min, self.target), self.target + 1):
+            if all(until.reached(self._watched(policy, n)) for policy in self.policies):
+                return n
+        return self.target if self.target >= self.plan.at_most else None
+
+    def _guess(self) -> int:
+        until = self.plan.until
+        assert until is not None
+        guess = max(until.guess(self._watched(policy, self.target)) for policy in self.policies)
+        return min(max(guess, self.target + 1), 4 * self.target)  # early guesses are rough
+
+    def _narrowness(self) -> float | None:
+        until = self.plan.until
+        if until is None:
+            return None
+        from marketsim.experiment.statistics.interval import t_interval
+
+        ratios = []
+        for policy in self.policies:
+            values = self._watched(policy, self.target)
+            if len(values) > 1:
+                found = t_interval(values, until.confidence)
+                target = until.target(found)
+                ratios.append((found.half_width or 0.0) / target if target else 0.0)
+        return max(ratios, default=None)
+
+
+def run_task(
+    task: Task,
+    policies: Sequence[str],
+    plan: Plan | int,
+    runner: runners.Runner | None = None,
+    store: Store | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    chunk: int | None = None,
+    **about: Any,
+) -> Results:
+    """The study of any task: rows of `task(policy, replication)`, compared; `about` fills the fields of Results.
+
+    A pair that fails ends no other; it is in `failures`. An interruption is raised once what has ended is stored.
+    """
+    study = _Study(task, tuple(policies), Plan.of(plan), runner or runners.Serial(), store, progress, chunk)
+    n = study.run()
+    counted = {policy: {r: study.rows[policy][r] for r in range(n) if r in study.rows[policy]} for policy in policies}
+    failures = tuple(study.failures[pair] for pair in sorted(study.failures) if pair[1] < n)
+    return Results(
+        name=about.pop("name", "study"),
+        rows=counted,
+        failures=failures,
+        stamp={**about.pop("stamp", {}), "replications": n, "policies": list(policies)},
+        **about,
+    )
+
+
+def run_study(
+    scenario: Any,
+    policies: Any = None,
+    replications: Any = None,
+    seed: int | None = None,
+    workers: int | None = 1,
+    out: str | pathlib.Path | None = None,
+    *,
+    given: str | None = None,
+    cluster: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    fresh: bool = False,
+    force: bool = False,
+    chunk: int | None = None,
+    metrics: Sequence[Any] = (),
+    runner: runners.Runner | None = None,
+) -> Results:
+    """Run policies of a scenario over replications and compare them.
+
+    policies: names, objects of your own (with a `name`), a mapping of name to object, or None for all of the
+    scenario's. replications: a number, or None for the scenario's. workers: processes, 1 for none beside this one, None
+    for one a core. out: the results folder, whose store lets the same call go on after an interruption; `fresh` begins
+    anew, `force` takes rows that other versions wrote. given: the scenario's text as it was written. cluster: `local`
+    or the address of a Dask scheduler. metrics: `Metric`s of your own.
+
+    Raises InputError for what is supplied wrong. A replication that fails is in the results' `failures`.
+    """
+    names, objects = chosen(scenario, policies)
+    task = ScenarioTask(scenario, scenario.seed if seed is None else seed, objects, tuple(metrics))
+    confidence = scenario.experiment.confidence
+    plan = Plan.of(scenario.experiment.replications if replications is None else replications, confidence)
+    identity = task.identity()
+    where = None if out is None else pathlib.Path(out)
+    if where is not None:
+        folders.own(where)
+    store = None if where is None else Store(where, identity, versions(), force=force, fresh=fresh)
+    place = runner
+    try:
+        place = runner or runners.make(workers, cluster)
+        stamp = {"marketsim": versions(), "seed": task.seed, "scenario": scenario.name, "hash": identity}
+        results = run_task(
+            task, names, plan, place, store, progress, chunk,
+            name=scenario.name, objective=scenario.objective, confidence=confidence, stamp=stamp,
+        )  # fmt: skip
+        told = (*results.warnings, *(store.warnings if store else ()), *replayed(task, results))
+        results = replace(results, warnings=told)
+        if store is not None and where is not None:
+            store.settle()
+            write_results(results, where, scenario, given)
+        return results
+    finally:
+        if place is not None and runner is None:
+            place.close()
+        if store is not None:
+            store.close()
+
+
+def chosen(scenario: Any, policies: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The names to run, in order, and the user's own objects by name. Raises InputError for an unknown name."""
+    if policies is None:
+        return tuple(scenario.policies), {}
+    if isinstance(policies, str) or not isinstance(policies, Iterable):
+        policies = [policies]
+    pairs: list[tuple[str, Any]] = []
+    if isinstance(policies, Mapping):
+        pairs = [(str(name), one) for name, one in policies.items()]
+    else:
+        for one in policies:
+            pairs.append((one, None) if isinstance(one, str) else (str(getattr(one, "name", type(one).__name__)), one))
+    names = tuple(name for name, _ in pairs)
+    if not names or len(set(names)) != len(names):
+        raise InputError("policies need at least one name, and each name once")
+    for name, one in pairs:
+        if one is None and name not in scenario.policies:
+            hint = nearest(name, scenario.policies)
+            allowed = ", ".join(scenario.policies)
+            raise InputError(Fault("no policy has this name", key="policies", got=name, allowed=allowed, hint=hint))
+    return names, {name: one for name, one in pairs if one is not None}
+
+
+def versions() -> dict[str, str]:
+    """What numbers may depend on beside the scenario: versions by name."""
+    from importlib.metadata import version
+
+    names = ("marketsim", "numpy", "scipy", "simpy")
+    return {**{name: version(name) for name in names}, "python": ".".join(platform.python_version_tuple()[:2])}
+
+
+def replayed(task: ScenarioTask, results: Results) -> list[str]:
+    """A warning where prices move but are the same in every replication: n then says nothing about prices."""
+    from marketsim.build import build
+
+    n = results.stamp.get("replications", 0)
+    if n < 2:
+        return []
+    first, second = (build(task.scenario, replication, task.seed) for replication in (0, 1))
+    same = [
+        one.id
+        for one, other in zip(first.offers, second.offers, strict=True)
+        if one.price is not None and len(one.price.values) > 1 and one.price == other.price
+    ]
+    if not same:
+        return []
+    return [
+        f"{', '.join(same)}: one price path in all {n} replications, so the intervals say nothing about other prices"
+    ]
+
+
+def write_results(
+    results: Results,
+    where: pathlib.Path,
+    scenario: Any,
+    given: str | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """The results folder: scenario as given and resolved, tables, further files, stamp; names of what was written."""
+    from marketsim.scenario import dump
+
+    resolved = dump(scenario)
+    files = {"scenario.yaml": given if given is not None else resolved, "resolved.yaml": resolved, **(more or {})}
+    return folders.write(results, where, files)
+
+
+def failure_of(results: Results) -> ReplicationError | None:
+    """The first failure as an error that names policy, replication and seed; None where all ran."""
+    if not results.failures:
+        return None
+    one = results.failures[0]
+    return ReplicationError(one.policy, int(results.stamp.get("seed", 0)), one.replication, one.error or "failed")
