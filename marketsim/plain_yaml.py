@@ -196,7 +196,8 @@ class _Reader:
                     self.fault(place, "merge keys are not read (nor is the alias they would merge)", where)
                 )
             if not isinstance(_plain(text), str):
-                self.faults.append(self.fault(place, "a key must be text", where, got=text, hint="Put it in quotes."))
+                path = join(where, text)
+                self.faults.append(self.fault(place, "a key must be text", path, got=text, hint="Put it in quotes."))
         if len(text) > LONGEST_KEY:
             raise InputError(self.fault(place, "a key is too long", where, allowed=f"at most {LONGEST_KEY} characters"))
         hidden = [char for char in text if unicodedata.category(char) in ("Cf", "Cc", "Cs", "Co", "Zl", "Zp")]

@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,7 +22,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from marketsim import crosschecks, demand, dotted, faults, files, levers, plain_yaml, settings, supply, units
 from marketsim.demand.demand import Demand
-from marketsim.errors import Fault, InputError
+from marketsim.errors import Fault, InputError, nearest
 from marketsim.levers.lever import Lever
 from marketsim.scenario_parts import (
     ClockSettings,
@@ -242,11 +243,11 @@ def _checked(document: plain_yaml.Document, folder: pathlib.Path | None) -> Scen
     if isinstance(resolved.get("supply"), Mapping):
         resolved["supply"] = alike(resolved["supply"])
     try:
-        scenario = Scenario.model_validate(resolved)
+        scenario = Scenario.model_validate(document.data)
     except ValidationError as error:
         view = plain_yaml.Document(resolved, document.file, document.places, document.keys, document.labels)
         told = {fault.key for fault in found}
-        found += [fault for fault in faults.of(error, Scenario, view) if fault.key not in told]
+        found += [_of_like(fault, document) for fault in faults.of(error, Scenario, view) if fault.key not in told]
     except InputError as error:  # raised by a validator, which knows no file
         found += [faults.placed(fault, document) for fault in error.faults]
     if scenario is not None:
@@ -258,3 +259,20 @@ def _checked(document: plain_yaml.Document, folder: pathlib.Path | None) -> Scen
         raise InputError(sorted(found, key=lambda fault: (fault.line or 0, fault.column or 0)))
     scenario._folder = folder
     return scenario
+
+
+def _of_like(fault: Fault, document: plain_yaml.Document) -> Fault:
+    """What is wrong with a `like` that could not be followed: no kind knows the key itself."""
+    parts = (fault.key or "").split(".")
+    if len(parts) != 3 or parts[0] != "supply" or parts[2] != "like":
+        return fault
+    got = document.data["supply"][parts[1]]["like"]
+    others = [name for name, offer in document.data["supply"].items() if name != parts[1] and "like" not in offer]
+    hint = nearest(str(got), others)
+    return replace(
+        fault,
+        what="names no other offer without a `like` of its own",
+        got=faults.shown(got),
+        allowed=", ".join(others),
+        hint=hint,
+    )
