@@ -7,7 +7,7 @@ fit is a description of what was; `FitResult.drawn` is a prediction: it draws th
 from __future__ import annotations
 
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from marketsim import streams
 from marketsim.demand import drift as drifting
 from marketsim.demand import fit_parts, tracefile, workload_stats
+from marketsim.demand.arrivals import Batches
 from marketsim.demand.drift import Drift
 from marketsim.demand.experiments import Experiments
 from marketsim.demand.job import NEVER
@@ -95,6 +96,69 @@ def estimate(sample: Sample) -> Fitted:
     )
 
 
+CALIBRATION_DICE, CALIBRATION_ROUNDS = 20170904, 12
+DAY_STEPS = (-0.4, -0.2, 0.0, 0.25, 0.5)  # tried on the sigma of days as the moments give it
+HOUR_SIGMAS = (0.0, 0.4, 0.8, 1.2, 1.6, 2.0)
+TIE_TO_MOMENTS = 0.1  # weight of staying near the moments, against squared errors of two ln CVs
+
+
+def calibrated(fitted: Fitted, sample: Sample) -> Fitted:
+    """The fit with its rate factors' sigmas moved so that what it draws is about as bursty as the record.
+
+    Moments of counts say little of long silences. Of a grid about them the pair of sigmas is taken whose drawn records
+    (12 of the same days, medians) come nearest to the daily count CV and the inter-arrival CV together.
+    """
+    days = (sample.to_s - sample.from_s) // DAY_S
+    counts = np.histogram(sample.jobs.submit_s, sample.from_s + np.arange(days + 1) * DAY_S)[0]
+    wanted = np.log([max(workload_stats.cv(counts), 0.01), max(workload_stats.cv(np.diff(sample.jobs.submit_s)), 0.01)])
+    moments = fitted.busy
+    best, least = fitted, np.inf
+    for day_step in DAY_STEPS:
+        for hour_sigma in sorted({*HOUR_SIGMAS, moments.hour_sigma}):
+            day_sigma = float(np.clip(moments.day_sigma + day_step, 0.0, MOST_SIGMA))
+            trial = replace(fitted, busy=moments._replace(day_sigma=day_sigma, hour_sigma=hour_sigma))
+            off = np.log(np.maximum(_burstiness(trial, sample), 0.01)) - wanted
+            moved = (day_sigma - moments.day_sigma) ** 2 + (hour_sigma - moments.hour_sigma) ** 2
+            miss = float(np.sum(off**2)) + TIE_TO_MOMENTS * moved
+            if miss < least:
+                best, least = trial, miss
+    return best
+
+
+def _burstiness(fitted: Fitted, sample: Sample) -> tuple[float, float]:
+    """Median daily count CV and inter-arrival CV of drawn records of the sample's days."""
+    arrivals = Batches.model_validate(_arrivals(fitted))
+    span = sample.to_s - sample.from_s
+    start = _instant(sample.from_s, sample.jobs.week_offset_h)
+    drawn = []
+    for round_ in range(CALIBRATION_ROUNDS):
+        times = arrivals.draw(Throw(Dice(CALIBRATION_DICE, round_), span, span, start)).times_s
+        counts = np.histogram(times, np.arange(0, span + 1, DAY_S))[0]
+        drawn.append((workload_stats.cv(counts), workload_stats.cv(np.diff(times))))
+    by_day, by_gap = np.median(np.array(drawn), axis=0)
+    return float(by_day), float(by_gap)
+
+
+def _instant(t_s: int, week_offset_h: int) -> datetime:
+    """A calendar instant with the hour of the week that a second of the record has; 1 January 2024 is a Monday."""
+    return datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=int(t_s // HOUR_S + week_offset_h) % 168)
+
+
+def _arrivals(fit: Fitted) -> dict[str, Any]:
+    """The arrivals of a fit as a scenario writes them."""
+    return {
+        "kind": "batches",
+        "per_day": round(fit.per_day, 4),
+        "batch_sizes": {str(size): round(weight, 4) for size, weight in fit.batch.items()},
+        "spacing": f"{round(fit.spacing_s)} s",
+        "week_cycle": [round(float(weight), 4) for weight in fit.week],
+        "day_sigma": round(fit.busy.day_sigma, 4),
+        "day_correlation": round(fit.busy.day_correlation, 4),
+        "hour_sigma": round(fit.busy.hour_sigma, 4),
+        "hour_correlation": fit.busy.hour_correlation,
+    }
+
+
 @dataclass(frozen=True, eq=False)
 class FitResult:
     """A fitted workload: the numbers, the sample they come from, and all jobs of the trace, fitted on or not."""
@@ -126,17 +190,7 @@ class FitResult:
         total = sum(fit.weights[index] for index in used)
         block: dict[str, Any] = {
             "kind": "experiments",
-            "arrivals": {
-                "kind": "batches",
-                "per_day": round(fit.per_day, 4),
-                "batch_sizes": {str(size): round(weight, 4) for size, weight in fit.batch.items()},
-                "spacing": f"{round(fit.spacing_s)} s",
-                "week_cycle": [round(float(weight), 4) for weight in fit.week],
-                "day_sigma": round(fit.busy.day_sigma, 4),
-                "day_correlation": round(fit.busy.day_correlation, 4),
-                "hour_sigma": round(fit.busy.hour_sigma, 4),
-                "hour_correlation": fit.busy.hour_correlation,
-            },
+            "arrivals": _arrivals(fit),
             "reference_gpu": self.reference_gpu,
             "gang": {
                 "kind": "choices",
@@ -198,8 +252,7 @@ class FitResult:
 
     def generated(self, experiments: Experiments, dice: Dice, from_s: int, to_s: int) -> Jobs:
         """Jobs of a generator, on the trace's clock."""
-        hour = int(from_s // HOUR_S + self.jobs.week_offset_h) % 168
-        start = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=hour)  # that day is a Monday
+        start = _instant(from_s, self.jobs.week_offset_h)
         table = experiments.jobs("fit", Throw(dice.under("jobs"), to_s - from_s, to_s - from_s, start))
         jobs = workload_stats.of_table(table)
         return Jobs(jobs.submit_s + from_s, jobs.run_s, jobs.gpus, self.jobs.week_offset_h)
@@ -245,7 +298,7 @@ def fit_trace(trace: Trace, tenant: str | None = None, until_share: float | None
     until = trace.deadline_s[:size]
     slack = np.where(until == NEVER, np.nan, (until - first.submit_s) / first.run_s)
     sample = Sample(first, np.array([number[pair] for pair in pairs], np.int64), slack, gangs, from_s, to_s)
-    return FitResult(tenant, estimate(sample), sample, jobs)
+    return FitResult(tenant, calibrated(estimate(sample), sample), sample, jobs)
 
 
 def fit_workload(path: pathlib.Path, tenant: str | None = None, until_share: float | None = None) -> FitResult:

@@ -60,19 +60,25 @@ def numbers(fitted: Fitted) -> dict[str, float]:
 
 
 def intervals(result: FitResult, dice: Dice, rounds: int = 100, confidence: float = 0.9) -> list[Interval]:
-    """Percentile intervals of the numbers by drawing whole days again, with replacement."""
+    """Percentile intervals of the numbers by drawing whole days again, with replacement, each from its own weekday.
+
+    The sigmas of drawn days are those of the moments; they are put in proportion to the calibrated ones.
+    """
     sample = result.sample
     days = (sample.to_s - sample.from_s) // DAY_S
     edges = np.searchsorted(sample.jobs.submit_s, sample.from_s + np.arange(days + 1) * DAY_S)
     drawn: dict[str, list[float]] = {}
     for round_ in range(rounds):
-        chosen = (dice.uniforms("bootstrap", days, round_) * days).astype(np.int64)
+        like = (days - 1 - np.arange(days) % 7) // 7 + 1  # days of the same weekday as each
+        chosen = np.arange(days) % 7 + 7 * (dice.uniforms("bootstrap", days, round_) * like).astype(np.int64)
         for name, value in numbers(estimate(_again(sample, chosen, edges))).items():
             drawn.setdefault(name, []).append(value)
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    by_moments = numbers(estimate(sample))
     found = []
     for name, value in numbers(result.fitted).items():
-        low, high = np.quantile(drawn.get(name, [value]), tails)
+        scale = value / by_moments[name] if name.startswith("sigma") and by_moments[name] > 0 else 1.0
+        low, high = np.quantile(drawn.get(name, [value]), tails) * scale
         found.append(Interval(name, value, float(low), float(high)))
     return found
 
