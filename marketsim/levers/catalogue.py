@@ -77,8 +77,11 @@ def _dummies(row: Mapping[str, float], knobs: Sequence[str], levels: Mapping[str
     cells = [1.0]
     for knob in knobs:
         known = levels[knob]
-        shares = [along(math.log2(row[knob]), [(math.log2(k), float(k == one)) for k in known]) for one in known]
-        cells += shares[1:]
+        if row[knob] in known:
+            cells += [float(row[knob] == one) for one in known[1:]]
+        else:
+            at = math.log2(row[knob])
+            cells += [along(at, [(math.log2(level), float(level == one)) for level in known]) for one in known[1:]]
     return cells
 
 
@@ -141,8 +144,11 @@ class PerplexityRow:
     source: str
 
 
-def _method(name: str) -> str:
+def method_of(name: str) -> str:
+    """The method of a format; GPTQ in groups of 128 weights is another scheme than without groups."""
     head = name.split("-")[0].lower()
+    if head == "gptq" and name.lower().endswith("g128"):
+        return "gptq-g128"
     return head if head in ("rtn", "gptq", "awq") else "kquant"
 
 
@@ -154,7 +160,7 @@ def perplexity_rows() -> tuple[PerplexityRow, ...]:
         PerplexityRow(
             row["model"],
             row["format"].upper(),
-            _method(row["format"]),
+            method_of(row["format"]),
             float(row["bits_per_weight"]),
             float(row["ppl_ratio"]),
             row["source"],

@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from marketsim import strict_csv
 from marketsim.errors import Fault, InputError, nearest
@@ -83,7 +83,17 @@ def with_work(level: Effect, work: LeverWork) -> Effect:
 @cache
 def reference_rows() -> tuple[dict[str, str], ...]:
     """What the reference network showed, as `python -m marketsim.levers.calibrate` wrote it."""
-    file = resources.files("marketsim.levers.calibrate").joinpath("reference_network.csv")
+    return _shipped("reference_network.csv")
+
+
+@cache
+def federated_rows() -> tuple[dict[str, str], ...]:
+    """What federated averaging of the reference network took, by clients, IID, local epochs and target accuracy."""
+    return _shipped("reference_federated.csv")
+
+
+def _shipped(name: str) -> tuple[dict[str, str], ...]:
+    file = resources.files("marketsim.levers.calibrate").joinpath(name)
     return tuple(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
 
 
@@ -104,10 +114,12 @@ class Curve(Lever):
     file: str = Field(description="CSV in the lever format, relative to the scenario")
     method: str = Field(description="which method of the file")
     setting: float = Field(description="at which setting; the milder ones of the same method stand behind it")
-    rows: tuple[dict[str, Any], ...] = Field(default=(), exclude=True, description="filled when the file is read")
+    _rows: tuple[dict[str, Any], ...] = PrivateAttr(default=())  # of the method, once the file is read
 
     def prepared(self, folder: pathlib.Path | None) -> Curve:
         """The lever with its rows; InputError where the file or the row is not there, or the floor cannot be."""
+        if self._rows:
+            return self
         rows = read(strict_csv.local_file(folder, self.file, key="levers.file"))
         mine = [row for row in rows if row["method"] == self.method]
         if not any(row["setting"] == self.setting for row in mine):
@@ -115,7 +127,8 @@ class Curve(Lever):
             hint = nearest(f"{self.method} {self.setting:g}", known)
             what = "no row of the file has this method and setting"
             raise InputError(Fault(what, file=self.file, got=f"{self.method} {self.setting:g}", hint=hint))
-        ready = self.model_copy(update={"rows": tuple(mine)})
+        ready = self.model_copy()
+        ready._rows = tuple(mine)
         try:
             check(ready)
         except ValueError as error:
@@ -124,8 +137,8 @@ class Curve(Lever):
 
     def published(self) -> tuple[Effect, ...]:
         """The row asked for, then those of the method that lose less, the strongest first."""
-        asked = next(row for row in self.rows if row["setting"] == self.setting)
-        milder = [row for row in self.rows if row["size_ratio"] < asked["size_ratio"]]
+        asked = next(row for row in self._rows if row["setting"] == self.setting)
+        milder = [row for row in self._rows if row["size_ratio"] < asked["size_ratio"]]
         rows = [asked, *sorted(milder, key=lambda row: -float(row["size_ratio"]))]
         levels = [effect(row) for row in rows]
         return tuple(with_work(one, self.one_off.as_work()) for one in levels) if self.one_off else tuple(levels)

@@ -67,7 +67,7 @@ class Quantization(Lever):
         name = catalogue.FORMATS[method][bits]
         rows = [row for row in catalogue.perplexity_rows() if row.format == name]
         stored = STORED_BITS.get((method, bits), sum(row.bits for row in rows) / len(rows))
-        ratio = catalogue.perplexity(name, rows[0].bits, method, self.model)
+        ratio = catalogue.perplexity(name, rows[0].bits, rows[0].method, self.model)
         awq = method == "awq" and bits == 4
         free = method in ("rtn", "kquant")
         work = LeverWork(
