@@ -325,10 +325,8 @@ def main() -> None:
     draw_costs(found, against).savefig(HERE / "own_or_rent.png", dpi=110, metadata={"Software": None})
     figure, chart = draw_map("stepped", 0.20)
     figure.savefig(HERE / "own_or_rent_map.png", dpi=110, metadata={"Software": None})
-    print(
-        "\nCheapest way over five years at 20 % capital, people stepped, with failures; people come two for each started"
-    )
-    print("32 servers, so full steps of 256 and 512 GPUs stand out")
+    print("\nCheapest way over five years at 20 % capital, people stepped, with failures; two people come for each")
+    print("started 32 servers, so full steps of 256 and 512 GPUs stand out")
     print("  fleet |" + "".join(f"{use:>10.0%}" for use in (0.2, 0.4, 0.6, 0.8, 1.0)))
     picks = [int(np.argmin(abs(chart.uses - use))) for use in (0.2, 0.4, 0.6, 0.8, 1.0)]
     for row, gpus in enumerate(chart.rows):

@@ -1,5 +1,6 @@
 """Ways to get compute by the name a scenario gives them; a new one is a file and a line here."""
 
+from marketsim.supply.capacity_block import CapacityBlock
 from marketsim.supply.datacenter import Datacenter
 from marketsim.supply.edge import Edge
 from marketsim.supply.kind import OfferKind
@@ -13,6 +14,7 @@ KINDS: dict[str, type[OfferKind]] = {
     "on_demand": OnDemand,
     "spot": Spot,
     "rental": Rental,
+    "capacity_block": CapacityBlock,
     "datacenter": Datacenter,
     "edge": Edge,
     "serverless": Serverless,

@@ -36,6 +36,12 @@ class Datacenter(MachineKind):
     resale: Resale = Field(
         default=Resale(), description="worth to the next owner by age; if unsaid it falls to nothing"
     )
+    usd_per_kw_building: NonNegative = Field(
+        default=0.0, description="room, power and cooling of one's own for a rated kW; 0: rented, see usd_per_kw_month"
+    )
+    building_life: PositiveDuration = Field(
+        default=Seconds(15 * units.YEAR_S), description="over which the building is written off (assumption)"
+    )
     kw_per_server: Positive = Field(description="rated power of one instance's server in kW")
     busy_power_share: Share = Field(default=0.75, description="of the rated power, drawn when busy")
     idle_power_share: Share = Field(default=0.30, description="of the rated power, drawn when idle")
@@ -84,6 +90,8 @@ class Datacenter(MachineKind):
             cost_of_capital=facts.cost_of_capital_per_year,
             paid_at_order_share=self.paid_at_order_share,
             loan=self.loan,
+            building=units.micro(self.usd_per_kw_building * self.kw_per_server),
+            building_life_s=int(self.building_life),
         )
 
     def running(self, milli: int) -> RunningCosts:

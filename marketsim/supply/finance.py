@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 HOURS_PER_YEAR = 8_760.0
 
@@ -182,6 +183,53 @@ def break_even_utilization(fixed_usd_per_year: float, variable_usd_per_hour: flo
     """
     margin = price_usd - variable_usd_per_hour
     return fixed_usd_per_year / (HOURS_PER_YEAR * margin) if margin > 0 else None
+
+
+class Comparison(NamedTuple):
+    """One plan against another, month by month: worth now, month in which it has paid back, return a year."""
+
+    net_present_value: float
+    payback_months: float | None
+    return_per_year: float | None
+
+
+def against(plan_out: Sequence[float], other_out: Sequence[float], rate_per_year: float) -> Comparison:
+    """What a plan's monthly payments save against another's, such as building against renting; the first month at once.
+
+    rate_per_year: effective, (1 + r)^(1/12) - 1 a month. The return is None where there is none, or more than one.
+
+    >>> against([1000, 0, 0], [0, 750, 750], 0.0)[:2]
+    (500.0, 1.3333333333333333)
+    """
+    months = max(len(plan_out), len(other_out))
+    plan, other = ([*flows, *[0.0] * (months - len(flows))] for flows in (plan_out, other_out))
+    saved = [b - a for a, b in zip(plan, other, strict=True)]
+    monthly = annual_equivalent(rate_per_year, 1 / 12)
+    try:
+        found = internal_rate_of_return(saved)
+    except ValueError:
+        found = None
+    yearly = None if found is None else (1 + found) ** 12 - 1
+    return Comparison(net_present_value(monthly, saved), payback_periods(saved), yearly)
+
+
+def tiered_usd(amount: float, tiers: Sequence[tuple[float, float]]) -> float:
+    """What an amount costs where each tier up to a bound has its own price; the last bound may be infinite.
+
+    Raises ValueError where the bounds do not rise or do not reach the amount.
+
+    >>> tiered_usd(150.0, [(100.0, 0.0), (10_000.0, 0.09), (math.inf, 0.05)])
+    4.5
+    """
+    total, below = 0.0, 0.0
+    for bound, price in tiers:
+        if bound <= below:
+            raise ValueError("the bounds of tiers rise")
+        total += max(min(amount, bound) - below, 0.0) * price
+        below = bound
+    if amount > below:
+        raise ValueError(f"the tiers end at {below:g}, asked for {amount:g}")
+    return total
 
 
 def taxes_with_losses_carried(profits: Sequence[float], tax_rate: float) -> list[float]:

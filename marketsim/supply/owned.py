@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from marketsim import units
 from marketsim.path import Path
-from marketsim.settings import Kind, OpenShare, PositiveDuration, Settings, Share
+from marketsim.settings import Duration, Kind, OpenShare, PositiveDuration, Seconds, Settings, Share
 from marketsim.supply import finance
 from marketsim.supply.depreciation import Method, StraightLine
 from marketsim.supply.lead import Delivery
@@ -29,6 +29,12 @@ class Resale(Kind):
     share_after_life: Share | None = Field(default=None, description="of the price, at the end of the life")
     value_loss_per_year: OpenShare | None = Field(default=None, description="of its value, that it loses each year")
     selling_cost_share: OpenShare = Field(default=0.0, description="of the value, that selling takes")
+    # A100 05/2020, H100 10/2022, B200 early 2025: about 30 months apart
+    next_generation: Duration | None = Field(default=None, description="from the start until the next GPUs come out")
+    generation_every: PositiveDuration = Field(
+        default=Seconds(30 * units.MONTH_S), description="from one generation to the next"
+    )
+    generation_drop_share: OpenShare = Field(default=0.0, description="of its value, that a machine loses at each")
 
     # fits on dated prices of used cards; see own_cluster_costs in the documentation of the figures
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -52,6 +58,16 @@ class Resale(Kind):
         else:
             worth = 1 - (1 - (self.share_after_life or 0.0)) * min(age_s / life_s, 1.0)
         return worth * (1 - self.selling_cost_share)
+
+    def outdated(self, from_s: int, to_s: int) -> float:
+        """What the generations that come out after from_s, up to to_s, leave of the value."""
+        if self.next_generation is None or self.generation_drop_share == 0:
+            return 1.0
+        until_from, until_to = (self._generations(t_s) for t_s in (from_s, to_s))
+        return (1 - self.generation_drop_share) ** (until_to - until_from)
+
+    def _generations(self, t_s: int) -> int:
+        return max((t_s - (self.next_generation or 0)) // self.generation_every + 1, 0)
 
 
 class Loan(Settings):
@@ -90,6 +106,7 @@ class PurchaseTerms:
     price: with its share of the network, what resale is a share of. extras: sales tax, installation, spares: paid and
     written off, never resold. resale_market: how resale follows the market. paid_at_order_share: the rest at delivery,
     when the loan is paid out too. cost_of_capital: a year, on the book value that is not lent; nobody is paid it.
+    building: room, power and cooling for one instance, written off evenly over building_life_s, worth its book value.
     """
 
     price: int
@@ -103,6 +120,8 @@ class PurchaseTerms:
     paid_at_order_share: float = 1.0
     loan: Loan | None = None
     block_instances: int = 1
+    building: int = 0
+    building_life_s: int = 15 * units.YEAR_S
 
     def delivered_s(self, at_s: int, order: int) -> int:
         """After the order's lead."""
@@ -114,21 +133,28 @@ class PurchaseTerms:
 
     def capex(self, instances: int) -> int:
         """All that is paid for so many instances."""
-        return (self.price + self.extras) * instances
+        return (self.price + self.extras + self.building) * instances
 
     def salvage(self, instances: int) -> int:
         """What they are expected to resell for at the end of their life; at most what they cost."""
-        return min(round(self.price * instances * self.resale.share(self.life_s, self.life_s)), self.capex(instances))
+        expected = round(self.price * instances * self.resale.share(self.life_s, self.life_s))
+        return min(expected, (self.price + self.extras) * instances)
 
     def book(self, instances: int, age_s: int) -> int:
         """Cost less what is written off by an age."""
-        cost = self.capex(instances)
-        return cost - self.method.written_off(cost, self.salvage(instances), self.life_s, age_s)
+        cost = (self.price + self.extras) * instances
+        machines = cost - self.method.written_off(cost, self.salvage(instances), self.life_s, age_s)
+        return machines + self._building(instances, age_s)
+
+    def _building(self, instances: int, age_s: int) -> int:
+        cost = self.building * instances
+        return cost - cost * min(max(age_s, 0), self.building_life_s) // self.building_life_s
 
     def worth(self, instances: int, age_s: int, t_s: int) -> int:
         """What they resell for at an age and instant; a tight market never lifts it above the price paid."""
         share = min(self.resale.share(age_s, self.life_s) * self.resale_market.at(t_s), 1.0)
-        return round(self.price * instances * share)
+        share *= self.resale.outdated(t_s - age_s, t_s)
+        return round(self.price * instances * share) + self._building(instances, age_s)
 
     def at_signing(self, instances: int, at_s: int, term_s: int | None) -> Sequence[Charge]:
         """The part due with the order."""

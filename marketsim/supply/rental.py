@@ -90,6 +90,24 @@ class RentalTerms:
             Charge(close_s, "expense:end-valuation", "payable", 0, owed - round(owed * kept_share)),
         )
 
+    def at_leaving(
+        self, instances: int, at_s: int, delivered_s: int, leave_s: int, term_s: int | None = None
+    ) -> Sequence[Charge]:
+        """The fee for ending the contract early: out of what was prepaid first, whose rest is paid back.
+
+        Asked after `over` has reached leave_s. Raises ValueError where one cannot leave.
+        """
+        if self.leaving_share is None:
+            raise ValueError("this contract cannot be left before its end")
+        prepaid, owed = self.left(instances, at_s, delivered_s, leave_s, term_s)
+        fee = round((prepaid + owed) * self.leaving_share)
+        kept, due = min(fee, prepaid), max(fee - prepaid, 0)
+        return _only_amounts(
+            Charge(leave_s, "expense:fee", "prepaid", 0, kept),
+            Charge(leave_s, "cash", "prepaid", prepaid - kept, 0),
+            Charge(leave_s, "expense:fee", "cash", due, due),
+        )
+
     def left(self, instances: int, at_s: int, delivered_s: int, t_s: int, term_s: int | None = None) -> tuple[int, int]:
         """Micro-dollars prepaid and not used up, and still to be billed (of an index, at its level then)."""
         term = term_s or self.term_s

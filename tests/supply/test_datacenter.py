@@ -212,6 +212,30 @@ def test_resale_falls_by_the_same_share_each_year_or_evenly_to_the_end_of_the_li
     assert Resale.model_validate({"preset": "t4"}).share(YEAR_S, YEAR_S) == 0.75
 
 
+def test_each_new_generation_takes_a_share_of_what_an_older_machine_is_worth() -> None:
+    steps = Resale(
+        share_after_life=1.0,
+        next_generation=Seconds(YEAR_S),
+        generation_every=Seconds(YEAR_S),
+        generation_drop_share=0.5,
+    )
+    bought = terms(resale=steps)
+    worth = [bought.worth(1, age_s, age_s) / (100_000 * MICRO) for age_s in (0, YEAR_S - 1, YEAR_S, 2 * YEAR_S)]
+    assert worth == [1.0, 1.0, 0.5, 0.25]
+    assert (
+        bought.worth(1, YEAR_S // 2, 2 * YEAR_S - 1) == 100_000 * MICRO
+    )  # bought after the first, sold before the next
+
+
+def test_a_building_of_one_s_own_is_written_off_by_its_own_life() -> None:
+    room = kind(usd_per_kw_building=10_000, building_life="10 y", resale={"share_after_life": 0.0})
+    bought = room.terms("own", THROW, FinanceFacts())
+    assert bought.building == 102_000 * MICRO
+    charges = books.life(bought, 1, 0, [bought.delivered_s(0, 0) + 5 * YEAR_S])
+    assert books.balances(charges)["servers"] == 51_000 * MICRO
+    assert books.used_by(charges, "expense:depreciation") == bought.price + 51_000 * MICRO
+
+
 def test_a_tight_market_lifts_resale_and_never_above_the_price() -> None:
     tight = terms(resale=Resale(share_after_life=0.5), resale_market=Path.constant(1.5))
     assert tight.worth(1, 5 * YEAR_S, 0) == 75_000 * MICRO

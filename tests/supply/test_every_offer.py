@@ -34,6 +34,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "availability": {"kind": "two_state", "preset": "v100-us-west-2a-8gpu"},
     },
     "rental": CLOUD | {"usd_per_gpu_hour": 1.9, "term": "12 months", "upfront_share": 0.2, "lead": "21 d"},
+    "capacity_block": CLOUD | {"usd_per_gpu_hour": 2.5, "term": "14 d", "lead": "3 d"},
     "datacenter": {
         "shape": SHAPE,
         "usd_per_server": 148_000,

@@ -98,6 +98,25 @@ def test_annual_capital_is_the_level_payment_on_the_price_less_resale_discounted
     assert finance.annual_capital_usd(100, rate, years, resale) == pytest.approx(level, rel=1e-9, abs=1e-9)
 
 
+def test_building_against_renting_is_worth_what_it_saves_discounted() -> None:
+    build, rent = [1000.0, 10.0, 10.0, 10.0], [0.0, 510.0, 510.0, 510.0]
+    found = finance.against(build, rent, 0.0)
+    assert found.net_present_value == pytest.approx(500)
+    assert found.payback_months == pytest.approx(2.0)
+    assert found.return_per_year is not None
+    assert finance.against(build, rent, found.return_per_year).net_present_value == pytest.approx(0, abs=1e-6)
+    assert finance.against([5.0], [1.0, 1.0], 0.1).payback_months is None
+
+
+def test_tiers_meet_at_their_bounds_and_are_refused_out_of_order() -> None:
+    tiers = [(100.0, 0.0), (200.0, 2.0), (math.inf, 1.0)]
+    assert [finance.tiered_usd(amount, tiers) for amount in (0, 100, 150, 200, 300)] == [0, 0, 100, 200, 300]
+    with pytest.raises(ValueError, match="rise"):
+        finance.tiered_usd(1, [(5.0, 1.0), (5.0, 2.0)])
+    with pytest.raises(ValueError, match="end at"):
+        finance.tiered_usd(9, [(5.0, 1.0)])
+
+
 def test_losses_are_set_off_before_a_profit_is_taxed() -> None:
     assert finance.taxes_with_losses_carried([-100, 150, 100], 0.2) == [0, 10, 20]
 

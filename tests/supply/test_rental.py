@@ -104,6 +104,26 @@ def test_leaving_early_caps_what_is_left_to_pay() -> None:
     assert books.used(half) == 20 * 8760 * 10**6 // 2 * 11 // 10
 
 
+@pytest.mark.parametrize(("upfront", "back", "due"), [(0.0, 0, 10), (0.5, 15, 0), (1.0, 40, 0)])
+def test_leaving_pays_the_fee_out_of_what_was_prepaid_and_brings_back_its_rest(
+    upfront: float, back: int, due: int
+) -> None:
+    # a hundredth of the price of the year is the unit: half a year is left, a fifth of it is the fee
+    percent = 20 * 8760 * 10**4
+    rental = terms(upfront_share=upfront, leaving_share=0.2)
+    before = [*rental.at_signing(1, 0, None), *rental.over(1, 0, 0, 0, YEAR_S // 2)]
+    leaving = list(rental.at_leaving(1, 0, 0, YEAR_S // 2))
+    assert books.paid(leaving) == (due - back) * percent
+    assert books.used_by(leaving, "expense:fee") == 10 * percent
+    books.assert_cash_identity([*before, *leaving])
+    assert books.balances([*before, *leaving])["prepaid"] == 0
+
+
+def test_a_contract_without_a_way_out_cannot_be_left() -> None:
+    with pytest.raises(ValueError, match="cannot be left"):
+        terms().at_leaving(1, 0, 0, 10)
+
+
 def test_a_fixed_price_is_that_of_the_day_of_signing_and_an_indexed_one_follows() -> None:
     quotes = Path.steps([(0, 10.0), (YEAR_S // 2, 30.0)])
     cuts = [YEAR_S // 2, YEAR_S]
