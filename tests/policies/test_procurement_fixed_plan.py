@@ -103,7 +103,7 @@ def test_all_that_is_wrong_with_a_plan_is_told_at_once(setup: policy.Setup) -> N
         plan.bind(setup)
     lines = caught.value.lines()
     assert len(lines) == 4
-    assert "procurement.sign.0.offer: no such offer (got rent1y). Did you mean rent-1y?" in lines[0]
+    assert "procurement.sign[0].offer: no such offer (got rent1y). Did you mean rent-1y?" in lines[0]
     assert "multiples of 4" in lines[1]
     assert "a datacenter offer cannot be signed (got own); allowed: rent-1y" in lines[2]
     assert "an on_demand offer cannot be bought (got cloud); allowed: own" in lines[3]

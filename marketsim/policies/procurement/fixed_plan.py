@@ -52,7 +52,7 @@ class FixedPlan(settings.Kind):
         faults = [
             fault
             for sells, index, item in planned
-            for fault in terms.faults(setup, item.offer, item.instances, f"procurement.{sells}.{index}", sells)
+            for fault in terms.faults(setup, item.offer, item.instances, f"procurement.{sells}[{index}]", sells)
         ]
         terms.raise_any(faults)
         steps: list[tuple[int, Action]] = [

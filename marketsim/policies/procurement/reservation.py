@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sortedcontainers import SortedList
 
 Ints = NDArray[np.int64]
 STRICT = 1e-12  # a sum of prices must exceed its threshold by more than this
@@ -82,51 +83,60 @@ class Threshold:
 
     z = `tariff.breakeven` is the deterministic rule, never dearer than (2 - alpha) times the hindsight optimum. With
     a look-ahead of w slots (below the period) the period judged ends w slots ahead, and nothing is reserved beyond
-    what this slot needs.
+    what this slot needs. A slot takes O(w log period).
     """
 
     def __init__(self, tariff: Tariff, z: float, look_ahead: int = 0) -> None:
         if not 0 <= look_ahead < tariff.period:
             raise ValueError("the look-ahead is shorter than the period")
-        self.tariff = tariff
+        self.period = tariff.period
         self.look_ahead = look_ahead
-        self.allowed = whole(z, tariff.on_demand)
-        self.gaps: deque[int] = deque(maxlen=max(tariff.period - look_ahead - 1, 0))  # d_i - x_i, slots gone by
+        self.past: deque[int] = deque()  # d_i - x_i of slots gone by, each plus `taken` as it was then
+        self.ordered = SortedList()  # the same, sorted
         self.made: deque[int] = deque(maxlen=tariff.period - 1)  # reservations of the slots gone by
-        self.taken = 0  # lowers every gap in `gaps`: each reservation counts the past as dealt with
+        self.taken = 0  # each reservation counts the past as dealt with: it lowers every gap by one
         self.held = 0  # sum of `made`
+        self.tune(tariff, z)
+
+    def tune(self, tariff: Tariff, z: float) -> None:
+        """Go on with another price or threshold; the period stays as it was."""
+        self.allowed = whole(z, tariff.on_demand) if math.isfinite(z) else self.period + 1
 
     def reserve(self, demand: int, ahead: Sequence[int] = ()) -> int:
         """Reservations to make in the next slot, which asks for `demand`; `ahead` is expected in the slots after it."""
         if len(ahead) < self.look_ahead:
             raise ValueError(f"the rule looks {self.look_ahead} slots ahead, {len(ahead)} were given")
         now = demand - self.held
-        window = [gap - self.taken for gap in self.gaps]
-        window.append(now)
-        if self.look_ahead:
-            window.extend(self._gaps_ahead(ahead))
         extra = 0
-        if self.allowed < len(window) and now > 0:
-            window.sort(reverse=True)
-            extra = min(max(window[self.allowed], 0), now)
+        if now > 0:
+            others = [now + self.taken, *(gap + self.taken for gap in self._gaps_ahead(ahead))]
+            self.ordered.update(others)
+            if self.allowed < len(self.ordered):
+                extra = min(max(self.ordered[-1 - self.allowed] - self.taken, 0), now)
+            for gap in others:
+                self.ordered.remove(gap)
         self._close_slot(now, extra)
         return extra
 
     def _gaps_ahead(self, ahead: Sequence[int]) -> Iterator[int]:
         """d_i - x_i of the slots looked ahead at, from the reservations that still hold then."""
-        held, ending = self.held, list(self.made)
-        first = len(ending) - (self.tariff.period - 1)  # place of the reservations that end after the present slot
-        for offset, wanted in enumerate(ahead[: self.look_ahead]):
+        held = self.held
+        first = len(self.made) - (self.period - 1)  # place of the reservations that end after the present slot
+        for offset in range(self.look_ahead):
             if first + offset >= 0:
-                held -= ending[first + offset]
-            yield wanted - held
+                held -= self.made[first + offset]
+            yield ahead[offset] - held
 
     def _close_slot(self, now: int, extra: int) -> None:
         self.taken += extra
-        self.gaps.append(now + self.taken - extra)
-        if len(self.made) == self.made.maxlen and self.made:
-            self.held -= self.made[0]
+        gap = now + self.taken - extra
+        self.past.append(gap)
+        self.ordered.add(gap)
+        if len(self.past) > self.period - self.look_ahead - 1:
+            self.ordered.remove(self.past.popleft())
         if self.made.maxlen:
+            if len(self.made) == self.made.maxlen:
+                self.held -= self.made[0]
             self.made.append(extra)
             self.held += extra
 
