@@ -70,6 +70,7 @@ class Inference(Demand):
             output_tokens=tokens[1] if tokens else None,
             latency_s=self.slo.latency_s if self.slo else None,
             latency_share=self.slo.share if self.slo else None,
+            serving=self.serving,
         )
 
     def replica(self, name: str) -> Need:

@@ -208,3 +208,4 @@ class Service:
     output_tokens: float | None = None
     latency_s: float | None = None
     latency_share: float | None = None
+    serving: object | None = None  # how the rates come about (`demand.serving`), for levers that change the model

@@ -125,6 +125,14 @@ class Llm(Serving):
     output_tokens: settings.Positive = Field(description="mean output tokens a request")
     weight_bits: Annotated[float, Field(ge=1, le=32)] = Field(default=16, description="bits a weight")
     most_together: settings.PositiveCount = Field(default=256, description="requests in a batch at most")
+    read_bits: settings.Positive | None = Field(
+        default=None,
+        description="bits a weight as fast as they are read, where kernels unpack slower than memory reads",
+    )
+    arithmetic_speedup: settings.Positive = Field(
+        default=1.0,
+        description="of prefill and decode arithmetic over the plain model; below 1 where weights are unpacked",
+    )
     token_s: settings.Positive = Field(
         default=0.2, description="seconds between output tokens at most; 0.2 is the pace of reading, an assumption"
     )
@@ -152,11 +160,12 @@ class Llm(Serving):
         free_gb = one.memory_gb * gpus * USABLE_MEMORY - self.weights_gb
         fits = int(free_gb / self.cache_gb) if free_gb > 0 else 0
         speed = gpus / (1 + TENSOR_PARALLEL_SIGMA * (gpus - 1))
-        flop = 2 * self.parameters_b * 1e9
+        flop = 2 * self.parameters_b * 1e9 / self.arithmetic_speedup
+        read_gb = self.weights_gb if self.read_bits is None else self.parameters_b * self.read_bits / 8
         prefill_s = flop * self.input_tokens / (one.matmul_tflops * 1e12 * PREFILL_SHARE * speed)
 
         def service_s(slots: int) -> float:
-            read_s = (self.weights_gb + slots * self.cache_gb) / (one.bandwidth_tbs * 1e3 * MEMORY_SHARE * speed)
+            read_s = (read_gb + slots * self.cache_gb) / (one.bandwidth_tbs * 1e3 * MEMORY_SHARE * speed)
             compute_s = flop * slots / (one.matmul_tflops * 1e12 * DECODE_SHARE * speed)
             return slots * prefill_s + self.output_tokens * max(read_s, compute_s)
 

@@ -97,6 +97,7 @@ def joined(effects: list[Effect]) -> Effect:
         se=math.sqrt(sum(effect.se**2 for effect in effects)),
         n=min(effect.n for effect in effects),
         size_ratio=math.prod(effect.size_ratio for effect in effects),
+        memory_ratio=math.prod(effect.in_memory for effect in effects),
         train_speedup=min(effect.train_speedup for effect in effects),
         prefill=weaker([effect.prefill for effect in effects]),
         decode=weaker([effect.decode for effect in effects]),

@@ -7,9 +7,12 @@ is one sum at the start and one for each unit of volume; its loss is how much wo
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from marketsim.demand.job import Service
+from marketsim.demand.serving import silicon
 from marketsim.levers.chain import joined
 from marketsim.levers.lever import Effect, Floor, Lever, LeverWork, higher_is_better
 
@@ -27,10 +30,11 @@ class Configuration:
     se: float
     unverified: bool = False
     levels: tuple[tuple[str, int], ...] = ()  # (lever, level)
+    gpu: str = ""  # where it is served
 
     def cost_usd(self, volume: float) -> float:
-        """USD at a volume."""
-        return self.once_usd + self.unit_usd * volume
+        """USD at a volume; infinite where it can be served nowhere."""
+        return self.once_usd + (self.unit_usd * volume if volume else 0.0)
 
     @property
     def loss(self) -> float:
@@ -42,9 +46,9 @@ class Configuration:
         return floor is None or not self.levels or floor.cleared_by(self.mean, self.se)
 
 
-def nothing(unit_usd: float, metric: str, before: float) -> Configuration:
+def nothing(unit_usd: float, metric: str, before: float, gpu: str = "") -> Configuration:
     """The need as it is."""
-    return Configuration("nothing", 0.0, unit_usd, metric, before, before, 0.0)
+    return Configuration("nothing", 0.0, unit_usd, metric, before, before, 0.0, gpu=gpu)
 
 
 def work_usd(work: LeverWork, usd_per_gpu_hour: Mapping[str, float], usd_per_gb: float = 0.0) -> float:
@@ -53,45 +57,63 @@ def work_usd(work: LeverWork, usd_per_gpu_hour: Mapping[str, float], usd_per_gb:
     return hours + work.data_gb * usd_per_gb + work.usd
 
 
+def unit_usd(service: Service, places: Mapping[str, float]) -> tuple[float, str]:
+    """(USD a request, GPU) at the cheapest place that can serve; infinite and "" where none can.
+
+    places: USD an hour of what one replica holds there, by GPU.
+    """
+    known = silicon()
+    found = [
+        (usd / (3600 * service.replica_requests_per_s[gpu]), gpu)
+        for gpu, usd in places.items()
+        if service.replica_requests_per_s.get(gpu)
+        and (gpu not in known or known[gpu].memory_gb >= service.replica.memory_gb_per_gpu)
+    ]
+    return min(found, default=(math.inf, ""))
+
+
 def configurations(
     levers: Mapping[str, Lever],
-    unit_usd: float,
-    gpu: str,
+    service: Service,
+    places: Mapping[str, float],
     usd_per_gpu_hour: Mapping[str, float],
-    decode: float = 1.0,
     most: int = 2,
 ) -> list[Configuration]:
     """Nothing, every level of every lever alone, and first levels of up to `most` levers together.
 
-    unit_usd: cost of a unit of volume without any lever, on `gpu`; a lever divides it by its speed-up there, prefill
-    and decode weighted by `decode`, the share of time spent decoding. Levers of one technique are never combined, nor
-    those that measure different things or require different hardware.
+    places: as in `unit_usd`; each configuration is served where it is cheapest, so a model that has become small may
+    move. usd_per_gpu_hour: for the one-off work. Volume is counted in requests. Levers of one technique are never
+    combined, nor those that measure different things or require different hardware.
     """
     found: list[Configuration] = []
     ready = {name: lever.levels() for name, lever in levers.items()}
 
-    def add(name: str, effect: Effect, levels: tuple[tuple[str, int], ...]) -> None:
-        faster = 1 / ((1 - decode) / effect.speedup("prefill", gpu) + decode / effect.speedup("decode", gpu))
+    def add(name: str, changed: Service, effect: Effect, levels: tuple[tuple[str, int], ...]) -> None:
+        usd, gpu = unit_usd(changed, places)
         once = work_usd(effect.work, usd_per_gpu_hour)
         unverified = effect.unverified or not effect.verified_on(gpu)
         found.append(
             Configuration(
-                name, once, unit_usd / faster, effect.metric, effect.before, effect.after, effect.se, unverified, levels
+                name, once, usd, effect.metric, effect.before, effect.after, effect.se, unverified, levels, gpu
             )
         )
 
     for name, effects in ready.items():
         for level, effect in enumerate(effects):
-            add(f"{name}: {effect.label}", effect, ((name, level),))
+            add(f"{name}: {effect.label}", levers[name].transform(service, level), effect, ((name, level),))
     for count in range(2, most + 1):
         for names in itertools.combinations(ready, count):
             firsts = [ready[name][0] for name in names]
             kinds = {type(levers[name]) for name in names}
             needs = {effect.requires for effect in firsts if effect.requires}
             if len(kinds) == count and len({effect.metric for effect in firsts}) == 1 and len(needs) < 2:
-                add(" + ".join(names), joined(firsts), tuple((name, 0) for name in names))
+                whole = joined(firsts)
+                add(
+                    " + ".join(names), levers[names[0]].with_effect(service, whole), whole, tuple((n, 0) for n in names)
+                )
     metric, before = (found[0].metric, found[0].before) if found else ("", 0.0)
-    return [nothing(unit_usd, metric, before), *found]
+    usd, gpu = unit_usd(service, places)
+    return [nothing(usd, metric, before, gpu), *found]
 
 
 def allowed(candidates: Sequence[Configuration], floor: Floor | None) -> list[Configuration]:

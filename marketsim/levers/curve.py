@@ -45,6 +45,7 @@ COLUMNS: dict[str, Callable[[str], Any]] = {
     "nonzero": strict_csv.non_negative,
     "oneoff_epochs": strict_csv.non_negative,
 }
+SPARSE = ("pruning", "regularisation")
 OPTIONAL = ("ci95_low", "ci95_high", "nonzero", "oneoff_epochs")  # told of a calibration, not used by a lever
 
 
@@ -66,6 +67,8 @@ def effect(row: Mapping[str, Any]) -> Effect:
         se=float(row["se"]),
         n=int(row["n"]),
         size_ratio=float(row["size_ratio"]),
+        # zeros in a dense array take their place: only fewer units, or fewer bits, are smaller in memory
+        memory_ratio=1.0 if row["technique"] in SPARSE and float(row["macs_ratio"]) == 1.0 else None,
         train_speedup=float(row["train_speedup"]),
         prefill={ANY: float(row["prefill_speedup"])},
         decode={ANY: float(row["decode_speedup"])},

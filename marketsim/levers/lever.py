@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 
 from marketsim.data.gpus import canonical
 from marketsim.demand.job import Need, Service
+from marketsim.demand.serving import Llm, Slo, silicon
 from marketsim.errors import InputError
 from marketsim.levers import hardware
 from marketsim.settings import Duration, Kind, Name, NonNegative, Positive, PositiveCount, Settings, Share
@@ -128,7 +129,8 @@ class Effect:
     """One level of a technique. Ratios are before over after: size 4 is a quarter of the bytes, speed 2 half the time.
 
     prefill, decode: speed-up by GPU name, `ANY` for a source that names no hardware; a GPU not named gets the least
-    known figure and is unverified. requires: what the hardware must have (`hardware.FEATURES`), else speed stays at 1.
+    known figure and is unverified. memory_ratio: of the weights while they are used, where it is not size_ratio: zeros
+    in a dense array take their place. requires: what hardware must have (`hardware.FEATURES`), else speed stays at 1.
     before: the metric without the lever; change: what is added to it, in its unit; se: standard error of the change on
     the user's own model; n: figures behind it. unverified: put together from parts that nobody measured together.
     """
@@ -140,6 +142,7 @@ class Effect:
     se: float
     n: int = 1
     size_ratio: float = 1.0
+    memory_ratio: float | None = None
     train_speedup: float = 1.0
     prefill: Mapping[str, float] = field(default_factory=dict)
     decode: Mapping[str, float] = field(default_factory=dict)
@@ -153,6 +156,11 @@ class Effect:
     def after(self) -> float:
         """The metric to be expected with the lever."""
         return self.before + self.change
+
+    @property
+    def in_memory(self) -> float:
+        """Weights in memory before over after."""
+        return self.size_ratio if self.memory_ratio is None else self.memory_ratio
 
     def speedup(self, phase: str, gpu: str) -> float:
         """How many times faster `prefill` or `decode` is on a GPU; 1 where it lacks what the technique requires."""
@@ -291,7 +299,8 @@ class Lever(Kind):
         default=None, description="share of serving time spent decoding; by default from the tokens of a request"
     )
     speedup_kept: Share = Field(
-        default=1.0, description="share of the published single-stream speed-up left at the batch sizes served"
+        default=1.0,
+        description="share of the published speed-up left in your serving; batching of language models is counted",
     )
     requests_per_s_on: dict[str, Positive] = Field(
         default_factory=dict, description="requests a second of a levered replica on GPUs that could not serve before"
@@ -332,7 +341,10 @@ class Lever(Kind):
 
     def transform(self, need: Target, level: int = 0) -> Target:
         """The need with the lever at a level; the type given is the type returned."""
-        effect = self.levels()[level]
+        return self.with_effect(need, self.levels()[level])
+
+    def with_effect(self, need: Target, effect: Effect) -> Target:
+        """The need with a level's effect, under this lever's settings."""
         changed: Service | Need = self._service(need, effect) if isinstance(need, Service) else self._need(need, effect)
         return cast(Target, changed)
 
@@ -365,9 +377,11 @@ class Lever(Kind):
 
     def _memory_gb(self, memory_gb: float, effect: Effect) -> float:
         weights = self.weights_memory_share
-        return memory_gb * (1 - weights + weights / effect.size_ratio)
+        return memory_gb * (1 - weights + weights / effect.in_memory)
 
     def _service(self, service: Service, effect: Effect) -> Service:
+        if isinstance(service.serving, Llm):
+            return self._llm_service(service, service.serving, effect)
         share = self.decode_time_share if self.decode_time_share is not None else decode_share(service)
         rates = {gpu: rate * self._faster(effect, gpu, share) for gpu, rate in service.replica_requests_per_s.items()}
         rates |= {gpu: rate for gpu, rate in self.requests_per_s_on.items() if gpu not in rates}
@@ -375,6 +389,38 @@ class Lever(Kind):
         return replace(
             service, replica=replace(service.replica, memory_gb_per_gpu=memory), replica_requests_per_s=rates
         )
+
+    def _llm_service(self, service: Service, model: Llm, effect: Effect) -> Service:
+        """A language model under batching: its roofline is drawn again with the smaller weights.
+
+        Bytes shrink by the size; reading them gets as much faster as was measured for a single stream; arithmetic as
+        prefill was. So a batch that arithmetic limits gains little, and hardware that was too small may serve.
+        """
+        whole = max(1, round(service.replica.milli / MILLI))
+        part = min(1.0, service.replica.milli / MILLI)
+        slo = None
+        if service.latency_s is not None and service.latency_share is not None:
+            slo = Slo(latency_s=service.latency_s, share=service.latency_share)
+        kept = self.speedup_kept
+        drawn_for: dict[tuple[float, float], dict[str, float]] = {}
+        rates: dict[str, float] = {}
+        smaller = model
+        for gpu in silicon():
+            arithmetic, read = (1 + kept * (effect.speedup(phase, gpu) - 1) for phase in ("prefill", "decode"))
+            if (arithmetic, read) not in drawn_for:
+                smaller = model.model_copy(
+                    update={
+                        "weight_bits": model.weight_bits / effect.in_memory,
+                        "read_bits": (model.read_bits or model.weight_bits) / read,
+                        "arithmetic_speedup": model.arithmetic_speedup * arithmetic,
+                    }
+                )
+                drawn_for[arithmetic, read] = smaller.replica_requests_per_s(whole, slo)
+            if gpu in drawn_for[arithmetic, read]:
+                rates[gpu] = drawn_for[arithmetic, read][gpu] * part
+        rates |= self.requests_per_s_on
+        replica = replace(service.replica, memory_gb_per_gpu=smaller.memory_gb_per_gpu(whole))
+        return replace(service, replica=replica, replica_requests_per_s=rates, serving=smaller)
 
     def _faster(self, effect: Effect, gpu: str, decode: float) -> float:
         """Requests a second after over before: prefill and decode each keep their own speed-up."""

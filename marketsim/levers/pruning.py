@@ -62,6 +62,7 @@ class Pruning(Lever):
             change=change,
             se=catalogue.UNREPEATED_SHARE * abs(change),
             size_ratio=max(1.0, 1 / (left * BYTES_PER_SPARSE_WEIGHT)),
+            memory_ratio=1.0,
             prefill={ANY: 1.0},
             decode={ANY: 1.0},
             work=self.work_or(None),

@@ -17,6 +17,8 @@ from marketsim.settings import Positive
 
 Method = Literal["awq", "gptq", "rtn", "kquant", "ptq", "qat", "int8_dynamic"]
 LADDER = (2, 3, 4, 6, 8)
+# format of the same nominal bits in the table of speeds, whose prefill is taken for all weight-only methods
+SPEED_FORMATS = {8: "Q8_0", 6: "Q6_K", 4: "Q4_K_M", 3: "Q3_K_S", 2: "Q2_K"}
 NO_WORK = LeverWork(source="none needed: rounding alone")
 
 # One-off work of weight-only methods: about 4 GPU-hours for 175 billion parameters on one A100 (GPTQ, ar5iv 2210.17323
@@ -68,6 +70,7 @@ class Quantization(Lever):
         rows = [row for row in catalogue.perplexity_rows() if row.format == name]
         stored = STORED_BITS.get((method, bits), sum(row.bits for row in rows) / len(rows))
         ratio = catalogue.perplexity(name, rows[0].bits, rows[0].method, self.model)
+        same = next(row for row in catalogue.throughput_rows() if row["format"] == SPEED_FORMATS[bits])
         awq = method == "awq" and bits == 4
         free = method in ("rtn", "kquant")
         work = LeverWork(
@@ -83,7 +86,7 @@ class Quantization(Lever):
             se=ratio.se,
             n=ratio.n,
             size_ratio=16.0 / stored,
-            prefill={ANY: catalogue.throughput(stored, "prefill")},
+            prefill={ANY: same["prefill"]},
             decode=catalogue.awq_decode_speedups(self.mparams)
             if awq
             else {ANY: catalogue.throughput(stored, "decode")},

@@ -104,6 +104,7 @@ def test_unstructured_zeros_save_bytes_and_no_time() -> None:
     )
     changed = lever.transform(service())
     assert changed.replica_requests_per_s == service().replica_requests_per_s
+    assert changed.replica.memory_gb_per_gpu == pytest.approx(20.0)  # a dense array holds its zeros
     assert lever.levels()[0].size_ratio == pytest.approx(5.0)
     assert lever.levels()[0].change == pytest.approx(84.9 - 88.1)
 

@@ -182,3 +182,10 @@ def test_figures_of_ones_own_are_the_only_level_and_need_their_work() -> None:
     assert (effect.basis, effect.after, effect.work.gpu_hours) == ("user", 9.2, 20.0)
     with pytest.raises(ValueError, match="need one_off"):
         lever("distillation", student="my own", figures=figures)
+
+
+def test_a_hard_model_comes_out_worse_in_either_kind_of_metric() -> None:
+    (error,) = levels(1.0, se=0.5)
+    assert error.sees(2.0) == pytest.approx(9.0 + 1.0 + 2 * 0.5)
+    share = Effect("half", "top1", 70.0, -1.0, 0.5)
+    assert share.sees(2.0) == pytest.approx(70.0 - 1.0 - 2 * 0.5)

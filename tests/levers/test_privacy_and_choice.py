@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from marketsim.demand.inference import Inference
 from marketsim.demand.job import Need, Service
 from marketsim.levers import Distillation, Privacy, Pruning, Quantization
 from marketsim.levers.choice import (
@@ -22,6 +23,8 @@ from marketsim.levers.choice import (
 from marketsim.levers.lever import Floor, LeverWork
 from marketsim.levers.privacy import NAMES, dp_accuracy, is_private, mechanism, price_of_privacy
 from marketsim.path import Path
+from marketsim.streams import Dice
+from marketsim.throw import Throw
 
 
 def privacy(**given: Any) -> Privacy:
@@ -133,8 +136,9 @@ def test_configurations_are_nothing_each_level_and_pairs_of_different_techniques
             {"target": "a", "pattern": "structured", "sparsity": 0.75, "one_off": one_off, "floor": floor}
         ),
     }
-    found = configurations(levers, 1.0, "H100", {"A100-80GB": 1.5})
+    found = configurations(levers, service(), {"H100": 7.2}, {"A100-80GB": 1.5})
     names = [one.name for one in found]
+    assert found[0].unit_usd == pytest.approx(7.2 / 3600 / 4)
     assert names[0] == "nothing"
     assert names[-1] == "four + half"
     assert names[1].startswith("four: ptq 4")
@@ -146,8 +150,40 @@ def test_configurations_are_nothing_each_level_and_pairs_of_different_techniques
 def test_compression_does_not_pay_for_a_trickle() -> None:
     """720 GPU-hours for DistilBERT at 0.5 USD are earned back by no small volume."""
     lever = Distillation.model_validate({"target": "a", "student": "DistilBERT"})
-    found = configurations({"small": lever}, 0.001, "CPU", {"V100": 0.5})
+    asked = Service("a", Path.constant(1.0), Need("a"), {"CPU": 1.0})
+    found = configurations({"small": lever}, asked, {"CPU": 3.6}, {"V100": 0.5})
     small = found[1]
     assert small.unit_usd == pytest.approx(0.001 / 1.6)
     assert best(found, 1000.0) is found[0]
     assert break_even_volume(small, found[0]) == pytest.approx(360 / (0.001 - 0.001 / 1.6))
+
+
+def chat() -> Service:
+    """Llama-8B chat, batched by its roofline."""
+    demand = Inference.model_validate({"kind": "inference", "preset": "llm-8b-chat"})
+    found = demand.service("a", Throw(Dice(1), 86_400, 86_400))
+    assert found is not None
+    return found
+
+
+def test_a_model_that_has_become_small_is_served_where_it_is_cheapest() -> None:
+    """In 16 bits it needs 18 GB, which a T4 has not; in 4 bits a T4 serves it."""
+    lever = Quantization.model_validate({"target": "a", "bits": 4})
+    found = configurations({"int4": lever}, chat(), {"H100": 3.0, "T4": 0.05}, {"A100-80GB": 1.5})
+    assert (found[0].gpu, found[1].gpu) == ("H100", "T4")
+    assert found[1].unit_usd < found[0].unit_usd
+    nowhere = configurations({"int4": lever}, chat(), {"T4": 0.05}, {"A100-80GB": 1.5})
+    assert nowhere[0].cost_usd(1.0) == float("inf")
+    assert best(nowhere, 1e6) in nowhere[1:]
+
+
+def test_a_batch_that_arithmetic_limits_gains_nothing_from_small_weights() -> None:
+    """On an H100 chat is limited by prefill, which unpacking slows; on an Orin by reading the weights."""
+    asked = chat()
+    changed = Quantization.model_validate({"target": "a", "bits": 4}).transform(asked)
+    before, after = asked.replica_requests_per_s, changed.replica_requests_per_s
+    assert after["H100"] < before["H100"]
+    assert 2.0 < after["Jetson AGX Orin 64GB"] / before["Jetson AGX Orin 64GB"] < 2.814
+    assert "T4" in after
+    assert "T4" not in before
+    assert changed.replica.memory_gb_per_gpu < 16.0 < asked.replica.memory_gb_per_gpu
