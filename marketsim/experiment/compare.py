@@ -104,10 +104,10 @@ def to_one(metric: str, columns: Mapping[str, Column], to: str, confidence: floa
     """Differences of every other policy to one that was named beforehand, Holm-corrected for their number."""
     others = [name for name in columns if name != to and columns[name].keys() & columns[to].keys()]
     raw = [p_value(columns[name], columns[to]) for name in others]
-    adjusted = _holm(raw)
+    corrected = adjusted(raw)
     return [
         difference(metric, name, to, columns[name], columns[to], p, confidence)
-        for name, p in zip(others, adjusted, strict=True)
+        for name, p in zip(others, corrected, strict=True)
     ]
 
 
@@ -115,15 +115,16 @@ def all_pairs(columns: Mapping[str, Column]) -> dict[tuple[str, str], float | No
     """Adjusted p of every pair, in both orders, Holm-corrected for all pairs."""
     names = list(columns)
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-    adjusted = _holm([p_value(columns[a], columns[b]) for a, b in pairs])
-    both = dict(zip(pairs, adjusted, strict=True))
+    corrected = adjusted([p_value(columns[a], columns[b]) for a, b in pairs])
+    both = dict(zip(pairs, corrected, strict=True))
     return {**both, **{(b, a): p for (a, b), p in both.items()}}
 
 
-def _holm(raw: Sequence[float | None]) -> list[float | None]:
+def adjusted(raw: Sequence[float | None]) -> list[float | None]:
+    """Holm-corrected p-values in the order given; None, where there was no answer, stays and counts for none."""
     known = [p for p in raw if p is not None]
-    adjusted = iter(multiple.holm(known))
-    return [None if p is None else next(adjusted) for p in raw]
+    corrected = iter(multiple.holm(known))
+    return [None if p is None else next(corrected) for p in raw]
 
 
 def rank(

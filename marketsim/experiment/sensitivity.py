@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from marketsim.experiment import compare, points
+from marketsim.experiment.compare import Difference
+from marketsim.experiment.points import Setting
+from marketsim.experiment.results import Results
 from marketsim.experiment.statistics.interval import Interval
 
 Floats = np.ndarray
@@ -77,3 +82,60 @@ def saltelli(answers: Floats) -> tuple[Floats, Floats]:
     centre = answers[:2].mean()
     first = ((b - centre) * (mixed - a)).mean(axis=1) / whole
     return first, ((a - mixed) ** 2).mean(axis=1) / (2 * whole)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One setting of a tornado: its two ends, and what each changes of a metric against the base, paired."""
+
+    setting: str
+    low: Any
+    high: Any
+    at_low: Difference
+    at_high: Difference
+
+    @property
+    def swing(self) -> float:
+        """How far apart the two ends are."""
+        return abs(self.at_high.value - self.at_low.value)
+
+
+def tornado(scenario: Any, settings: Sequence[Setting], policy: str, metric: str, **how: Any) -> list[Bar]:
+    """Each setting alone at its low and its high end against the scenario as it is, the widest swing first.
+
+    how: replications, seed, runner, progress, as `run_points` takes them.
+    """
+    ends = [(one.at(0.0), one.at(1.0)) for one in settings]
+    edits: list[dict[str, Any]] = [{}]
+    for one, pair in zip(settings, ends, strict=True):
+        edits += [{one.path: value} for value in pair]
+    base, *rest = points.run_points(scenario, edits, [policy], **how)
+
+    def against(results: Results) -> Difference:
+        new, old = results.column(policy, metric), base.column(policy, metric)
+        return compare.difference(metric, policy, "base", new, old, compare.p_value(new, old), base.confidence)
+
+    bars = [
+        Bar(one.path, low, high, against(rest[2 * i]), against(rest[2 * i + 1]))
+        for i, (one, (low, high)) in enumerate(zip(settings, ends, strict=True))
+    ]
+    return sorted(bars, key=lambda bar: (-bar.swing, bar.setting))
+
+
+def sobol_of(
+    scenario: Any, settings: Sequence[Setting], policy: str, metric: str, n: int = 64, resamples: int = 200, **how: Any
+) -> Sobol:
+    """Sobol indices of a policy's mean metric over settings that vary independently and evenly in their ranges.
+
+    All points meet the same throws, so the dice add no noise between them. n: a power of 2.
+    """
+
+    def mean_at(shares: Floats) -> Floats:
+        edits = [
+            {one.path: one.at(float(u)) for one, u in zip(settings, row, strict=True)}
+            for row in np.atleast_2d(shares.T)
+        ]
+        found = points.run_points(scenario, edits, [policy], **how)
+        return np.array([np.mean(list(results.column(policy, metric).values())) for results in found])
+
+    return sobol(mean_at, [(0.0, 1.0)] * len(settings), n, resamples=resamples)

@@ -217,7 +217,13 @@ def run_study(
     place = runner
     try:
         place = runner or runners.make(workers, cluster)
-        stamp = {"marketsim": versions(), "seed": task.seed, "scenario": scenario.name, "hash": identity}
+        stamp = {
+            "versions": versions(),
+            "seed": task.seed,
+            "scenario": scenario.name,
+            "hash": identity,
+            "world": task.world_hash(),
+        }
         results = run_task(
             task, names, plan, place, store, progress, chunk,
             name=scenario.name, objective=scenario.objective, confidence=confidence, stamp=stamp,

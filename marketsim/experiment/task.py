@@ -94,8 +94,13 @@ class ScenarioTask:
         digest = hashlib.blake2b(digest_size=16)
         own = [(name, described(self.policies[name])) for name in sorted(self.policies)]
         digest.update(repr((self.scenario.digest, self.seed, own)).encode())
-        digest.update(_world(self, 0).exogenous_hash.encode())
+        digest.update(self.world_hash().encode())
         return digest.hexdigest()
+
+    def world_hash(self) -> str:
+        """The digest of all that is drawn in replication 0: two studies with one have met the same throws."""
+        found: str = _world(self, 0).exogenous_hash
+        return found
 
 
 _kept: dict[str, Any] = {}  # the last world of this process; a cache, never a source

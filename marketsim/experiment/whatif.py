@@ -1,0 +1,80 @@
+"""What if: a scenario against the same with something changed, in amounts and in percent, pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from marketsim.experiment import compare, points
+from marketsim.experiment.results import MAIN, Results
+from marketsim.experiment.statistics import interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def what_if(scenario: Any, edits: points.Edits | Iterable[str], **how: Any) -> tuple[Results, Results]:
+    """The results of the scenario and of the changed one. edits: as `Scenario.changed` takes them.
+
+    how: policies, replications, seed, runner, progress, as `run_points` takes them. Policies must be in both.
+    """
+    return tuple(points.run_points(scenario, [{}, edits if isinstance(edits, dict) else list(edits)], **how))  # type: ignore[return-value, list-item]
+
+
+def changes(base: Results, changed: Results, metrics: Sequence[str] | None = None) -> list[compare.Difference]:
+    """changed - base for each policy and metric that both have, paired, Holm-corrected within a metric."""
+    out: list[compare.Difference] = []
+    for metric in metrics or MAIN:
+        if metric not in base.metrics or metric not in changed.metrics:
+            continue
+        pairs = [
+            (name, changed.column(name, metric), base.column(name, metric))
+            for name in base.policies
+            if name in changed.policies
+        ]
+        pairs = [pair for pair in pairs if pair[1].keys() & pair[2].keys()]
+        adjusted = compare.adjusted([compare.p_value(new, old) for _, new, old in pairs])
+        for (name, new, old), p in zip(pairs, adjusted, strict=True):
+            out.append(compare.difference(metric, name, f"{name} before", new, old, p, base.confidence))
+    return out
+
+
+def compare_results(first: Results, second: Results, metrics: Sequence[str] | None = None) -> list[compare.Difference]:
+    """second - first for two results folders: paired where they met the same throws, else by Welch's interval.
+
+    The same throws means one seed and one world; where only the scenario's policies differ, that is so.
+    """
+    if first.stamp.get("seed") == second.stamp.get("seed") and _same_worlds(first, second):
+        return changes(first, second, metrics)
+    out = []
+    for metric in metrics or MAIN:
+        for name in first.policies:
+            if name not in second.policies or metric not in first.metrics or metric not in second.metrics:
+                continue
+            old, new = list(first.column(name, metric).values()), list(second.column(name, metric).values())
+            if not old or not new:
+                continue
+            found = interval.welch(new, old, first.confidence)
+            base = sum(old) / len(old)
+            told = None if found.p is None else found.p < 1 - first.confidence
+            out.append(
+                compare.Difference(
+                    name, f"{name} before", metric, found.value, found.low, found.high, found.n,
+                    found.value / abs(base) if base else None, found.p, told, None, found.note or "not paired",
+                )
+            )  # fmt: skip
+    return out
+
+
+def _same_worlds(first: Results, second: Results) -> bool:
+    return first.stamp.get("world") is not None and first.stamp.get("world") == second.stamp.get("world")
+
+
+def frame(differences: Sequence[compare.Difference]) -> pd.DataFrame:
+    """Differences as a frame, a row each."""
+    import dataclasses
+
+    import pandas as pd
+
+    names = [one.name for one in dataclasses.fields(compare.Difference)]
+    return pd.DataFrame([[getattr(one, name) for name in names] for one in differences], columns=names)
