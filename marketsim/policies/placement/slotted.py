@@ -1,0 +1,144 @@
+"""What the published spot-and-deadline rules share: once a slot, a job is put on spot, on on-demand, or left idle.
+
+They were stated for one job in one zone, in slots of g seconds (Wu et al., Can't Be Late, NSDI 2024, and the programs
+published with it). A rule here states only its `pick`; it sees a `Slot`: T seconds of work in all, c done, t seconds
+since arrival, R to the deadline, an overhead of d at each launch. Times are those of the on-demand offer the job would
+use. With several spot offers the cheapest that can start the job stands for spot.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from marketsim.demand.job import NEVER
+from marketsim.policies import base
+from marketsim.policies import policy as say
+from marketsim.policies.placement.rule import Choices, Placement
+from marketsim.settings import PositiveDuration
+from marketsim.units import DAY_S, PPM
+
+IDLE, SPOT, ON_DEMAND = "idle", "spot", "on_demand"
+Pick = Literal["idle", "spot", "on_demand"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One job at the start of a slot; seconds, except `now_on` and `spot_here`."""
+
+    job: int
+    T: float  # work in all, by the estimate
+    c: float  # work done
+    t: int  # since arrival
+    R: int  # from arrival to the deadline
+    d: int  # overhead of a launch
+    g: int  # length of a slot
+    pend: int  # overhead left of the present launch
+    now_on: Pick
+    spot_here: bool  # spot can be had in this slot
+
+    def up(self, seconds: float) -> float:
+        """Rounded up to whole slots."""
+        return math.ceil(seconds / self.g) * self.g
+
+    def down(self, seconds: float) -> float:
+        """Rounded down to whole slots."""
+        return math.floor(seconds / self.g) * self.g
+
+    @property
+    def spot_or_idle(self) -> Pick:
+        """Spot if it can be had, else nothing."""
+        return SPOT if self.spot_here else IDLE
+
+    @property
+    def last_call(self) -> Pick:
+        """What is left when time is up: a spot instance that works is kept, else on-demand; without overhead, spot."""
+        if self.now_on == SPOT and not self.pend:
+            return SPOT
+        return SPOT if not self.d and self.spot_here else ON_DEMAND
+
+
+class Slotted(Placement):
+    """Settings of every slotted rule."""
+
+    decide_every: PositiveDuration = Field(default=600, description="length of a slot")
+    without_deadline: PositiveDuration = Field(
+        default=3 * DAY_S, description="a job without a deadline is run as if it were due so long after its arrival"
+    )
+
+    def pick(self, slot: Slot, memory: dict[str, float]) -> Pick:
+        """Where the job should be in this slot; `memory` is the job's own and starts empty."""
+        raise NotImplementedError
+
+    def bind(self, setup: say.Setup) -> base.PlacementBase:
+        """A working rule."""
+        return SlottedRule(self, setup)
+
+
+class SlottedRule(base.PlacementBase):
+    """Asks `pick` once a slot for jobs that wait and jobs that run, and says what to change."""
+
+    def __init__(self, settings: Slotted, setup: say.Setup) -> None:
+        super().__init__(setup)
+        self._settings = settings
+        self._choices = Choices(setup)
+        self._kind = {offer.id: offer.kind for offer in setup.offers}
+        self.review_every_s = settings.decide_every
+        self._memory: dict[int, dict[str, float]] = {}
+        self._decided_s: dict[int, int] = {}
+
+    def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
+        next_slot = say.WakeAt(view.now_s + self._settings.decide_every)
+        if self._decided_s.get(job.id) == view.now_s:
+            return next_slot
+        pick, offer = self._decide(job, view)
+        return next_slot if pick == IDLE or offer is None else say.Start(job.id, offer)
+
+    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
+        if self._decided_s.get(job.id) == view.now_s:
+            return None
+        now_on = self._kind[job.offer or ""]
+        pick, offer = self._decide(job, view)
+        if pick == now_on or (pick != IDLE and offer is None):
+            return None
+        return say.Stop(job.id) if offer is None else say.Move(job.id, offer)
+
+    def _decide(self, job: say.JobView, view: say.View) -> tuple[Pick, str | None]:
+        """The pick, and the offer where that would be; None where it cannot be had or is idle."""
+        now, need, choices = view.now_s, job.need_index, self._choices
+        self._decided_s[job.id] = now
+        on_demand = choices.cheapest(job, choices.on_demand[need], view)
+        spot = choices.cheapest(job, choices.spot[need], view)
+        on_spot = self._kind.get(job.offer or "") == SPOT
+        slot = self._slot(job, view, spot is not None or on_spot)
+        pick = self._settings.pick(slot, self._memory.setdefault(job.id, {}))
+        if pick == SPOT and not slot.spot_here:
+            pick = IDLE
+        return pick, {SPOT: spot, ON_DEMAND: on_demand, IDLE: None}[pick]
+
+    def _slot(self, job: say.JobView, view: say.View, spot_here: bool) -> Slot:
+        now, need, setup = view.now_s, job.need, self.setup
+        offers = self._choices.on_demand[job.need_index] or self._choices.any[job.need_index]
+        index = setup.offer_index[offers[0]]
+        per_s = need.gang_milli * setup.speed_ppm[job.need_index][index] / PPM
+        overhead_s = need.checkpoint.restart_s + setup.offers[index].boot_s
+        deadline_s = job.deadline_s if job.deadline_s < NEVER else job.arrival_s + self._settings.without_deadline
+        done = job.progress_at(now)
+        now_on: Pick = IDLE
+        if job.offer is not None:
+            now_on = SPOT if self._kind[job.offer] == SPOT else ON_DEMAND
+        return Slot(
+            job=job.id,
+            T=(done + job.estimated_left(now)) / per_s,
+            c=done / per_s,
+            t=now - job.arrival_s,
+            R=deadline_s - job.arrival_s,
+            d=overhead_s,
+            g=self._settings.decide_every,
+            pend=job.overhead_left_s(now),
+            now_on=now_on,
+            spot_here=spot_here,
+        )
