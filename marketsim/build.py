@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from marketsim import supply, units
 from marketsim.data.tables import table
 from marketsim.demand.job import JobTable, Service, merge
 from marketsim.errors import Fault, InputError, PriceError, nearest
+from marketsim.levers.lever import DrawnLever, drawn
 from marketsim.policies.policy import Policy
 from marketsim.scenario import Scenario
 from marketsim.scenario_parts import CatalogueEgress
@@ -119,13 +119,9 @@ def _money(scenario: Scenario) -> Money:
     )
 
 
-def levers_of(scenario: Scenario, throw: Throw) -> Mapping[str, Any]:
-    """Lever -> (its settings, with what they read from files; what adopting it comes to in this replication)."""
-    drawn = {}
-    for name, lever in scenario.levers.items():
-        ready = lever.prepared(throw.folder)
-        drawn[name] = (ready, ready.draw(throw.dice.under(f"levers/{name}")))
-    return drawn
+def levers_of(scenario: Scenario, throw: Throw) -> Mapping[str, DrawnLever]:
+    """Lever -> its settings, with what they read from files, and what adopting it comes to in this replication."""
+    return {name: drawn(name, lever, throw.dice, throw.folder) for name, lever in scenario.levers.items()}
 
 
 def policy_of(scenario: Scenario, name: str) -> Policy:

@@ -201,3 +201,16 @@ def test_a_file_of_digits_is_scaled_to_one(tmp_path: pathlib.Path) -> None:
     assert x.shape == (200, 4)
     assert x.max() == 1.0
     assert y.dtype == np.int64
+
+
+@pytest.mark.slow
+def test_a_quick_calibration_runs_from_digits_to_pictures(tmp_path: pathlib.Path) -> None:
+    pytest.importorskip("sklearn")
+    frames = run.calibrate(tmp_path, quick=True, seeds=1)
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == ["compression.png", "federated.png", "reference_federated.csv", "reference_network.csv"]
+    base = frames["compression"].set_index("method").loc["base"]
+    assert base["before"] > 0.93
+    reached = frames["federated"].query("target == 0.8 and iid == 1")
+    assert (reached["reached"] == 1).all()
+    assert len(curve.read(tmp_path / "reference_network.csv")) == len(frames["compression"])
