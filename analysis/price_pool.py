@@ -1,6 +1,6 @@
 """Makes the packaged pool of standardised spot price changes out of public daily series.
 
-Run: `python -m analysis.price_pool`. What is kept are 160 segments of 60 days, standardised by their series' own
+Run: `python -m analysis.price_pool`. What is kept are 90 segments of 120 days, standardised by their series' own
 standard deviation, without mean, series name, date or order, rounded to a fiftieth of a deviation: enough to draw the
 shape of changes from, too little to get a price back.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from marketsim.prices.series import daily_ratios, standardised
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SEGMENTS, DAYS, PER_DEVIATION = 160, 60, 50
+SEGMENTS, DAYS, PER_DEVIATION = 90, 120, 50
 
 
 def main() -> int:

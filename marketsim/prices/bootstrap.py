@@ -27,8 +27,11 @@ from marketsim.streams import Floats
 from marketsim.throw import Throw
 from marketsim.units import DAY_S
 
-MEAN_BLOCK_DAYS = 20
-HALF_LIFE_DAYS = 231  # a pull of 0.003 a day
+# Chosen on five half-years from 2024-11 to 2025-12 of the given series, each forecast from the days before it: among
+# blocks of 10 to 60 days and half-lives of 70 to 231 days and none, these held 90 % at 30 and at 90 days in all five
+# within one standard error, with a CRPS at 90 days of 0.80 to 1.03 times a random walk's.
+MEAN_BLOCK_DAYS = 40
+HALF_LIFE_DAYS = 100
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,7 +48,7 @@ class RegimeVolatility(DrawnPrice):
     sd_busy: NonNegative = Field(le=2, description="the same on a busy day")
     days_calm: float = Field(ge=1, le=10_000, description="mean length of calm times in days")
     days_busy: float = Field(ge=1, le=10_000, description="mean length of busy times in days")
-    kappa_per_day: NonNegative = Field(default=0.003, lt=1, description="pull to the level a day")
+    kappa_per_day: NonNegative = Field(default=0.007, lt=1, description="pull to the level a day")
 
     # Medians over aws_fitted_parameters_given_only.csv (rs_s0, rs_s1, rs_d0, rs_d1), calm and active halves.
     presets: ClassVar[dict[str, dict[str, Any]]] = {

@@ -38,6 +38,12 @@ class Series:
         return change[np.isfinite(change)]
 
 
+def filled(log: Floats) -> Floats:
+    """The values with the last known one standing in holes; the first must be known."""
+    place = np.where(np.isfinite(log), np.arange(len(log)), 0)
+    return log[np.maximum.accumulate(place)]
+
+
 def day_number(text: str) -> int:
     """Whole days since 1970 of YYYY-MM-DD."""
     try:
