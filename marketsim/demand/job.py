@@ -76,7 +76,8 @@ class JobTable:
 
     need: index into `needs`. arrival_s: when it is submitted. work, estimate: milli-GPU-seconds, at least 1.
     deadline_s: NEVER where there is none. tenant: index into `tenants`. after_start (n + 1,), after (m,): job i starts
-    once jobs after[after_start[i]:after_start[i + 1]] have finished. names: labels of a trace's rows.
+    once jobs after[after_start[i]:after_start[i + 1]] have finished. names: labels of a trace's rows. patience_s: how
+    long each job stays in the queue, where they differ from their needs'.
     """
 
     needs: tuple[Need, ...]
@@ -90,10 +91,11 @@ class JobTable:
     after_start: Ints | None = None
     after: Ints | None = None
     names: tuple[str, ...] | None = None
+    patience_s: Ints | None = None
 
     def __post_init__(self) -> None:
         size = len(self.arrival_s)
-        for name in ("need", "arrival_s", "work", "estimate", "deadline_s", "tenant"):
+        for name in ("need", "arrival_s", "work", "estimate", "deadline_s", "tenant", "patience_s"):
             column = getattr(self, name)
             if column is None:
                 continue
@@ -134,7 +136,7 @@ def merge(tables: list[JobTable]) -> JobTable:
     needs: list[Need] = []
     tenants: list[str] = []
     columns: dict[str, list[Ints]] = {
-        name: [] for name in ("need", "arrival_s", "work", "estimate", "deadline_s", "tenant")
+        name: [] for name in ("need", "arrival_s", "work", "estimate", "deadline_s", "tenant", "patience_s")
     }
     links: list[tuple[int, int]] = []  # (job, predecessor) by position before sorting
     names: list[str] = []
@@ -153,6 +155,7 @@ def merge(tables: list[JobTable]) -> JobTable:
         columns["tenant"].append(np.array([tenants.index(tenant) for tenant in table.tenants], np.int64)[own])
         for name in ("arrival_s", "work", "estimate", "deadline_s"):
             columns[name].append(getattr(table, name))
+        columns["patience_s"].append(_patience_s(table))
         if table.after is not None and table.after_start is not None:
             owner = np.repeat(np.arange(len(table)), np.diff(table.after_start))
             links += [(base + int(job), base + int(before)) for job, before in zip(owner, table.after, strict=True)]
@@ -176,6 +179,13 @@ def merge(tables: list[JobTable]) -> JobTable:
         after=after,
         names=tuple(names[index] for index in order),
     )
+
+
+def _patience_s(table: JobTable) -> Ints:
+    """Each job's own patience, or its need's."""
+    if table.patience_s is not None:
+        return table.patience_s
+    return np.array([need.patience_s for need in table.needs], np.int64)[table.need]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ Work is counted on one A100:
     GPU-hours = FLOPs x (1 + sigma (n - 1)) / (utilization x 312e12 x speed x precision x 3600)
 
 Speed is the GPU's over the A100's in the model's family, by MLPerf or measured matrix products and not by peak TFLOPS;
-it is handed in, because speeds belong to supply. Utilization is the share of the A100's peak that published runs reached.
+it is handed in, because speeds belong to supply. Utilization is the share of the A100's peak that published runs
+reached.
 """
 
 from __future__ import annotations

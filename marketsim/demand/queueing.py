@@ -75,7 +75,8 @@ def wait(
     variation = (np.asarray(service_cv2, np.float64) + np.asarray(arrival_cv2, np.float64)) / 2
     with np.errstate(divide="ignore"):
         scale = np.where(spare > 0, variation / np.maximum(spare, 1e-300), np.inf)
-    return Wait(np.asarray(waits + 0 * scale), np.asarray(scale + 0 * waits))
+    shape = np.broadcast_shapes(waits.shape, scale.shape)
+    return Wait(np.broadcast_to(waits, shape), np.broadcast_to(scale, shape))
 
 
 def response_quantile(queue: Wait, service_nodes_s: Floats, share: float) -> Floats:
