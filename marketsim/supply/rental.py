@@ -144,9 +144,8 @@ class RentalTerms:
     def _billed(self, instances: int, at_s: int, delivered_s: int, t_s: int, term_s: int) -> int:
         elapsed_s = self._elapsed_s(delivered_s, t_s, term_s)
         if self.indexed:
+            # what was billed before second 0 is past: only differences between later seconds are asked for
             usd_s = self.quotes.integral(max(delivered_s, 0), max(delivered_s + elapsed_s, 0))
-            before_start_s = max(min(-delivered_s, elapsed_s), 0)  # signed before the run: at the first quote
-            usd_s += self.quotes.at(0) * before_start_s
             return units.micro((1 - self.upfront_share) * usd_s / units.HOUR_S * instances)
         rest = self._total(instances, at_s, term_s) - self._upfront(instances, at_s, term_s)
         return rest * elapsed_s // term_s

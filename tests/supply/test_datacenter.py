@@ -146,6 +146,21 @@ def test_an_order_on_its_way_at_the_end_is_owed_in_full_and_resold_as_new() -> N
     books.assert_cash_identity(charges)
 
 
+def test_an_order_of_the_last_second_is_owed_in_full_too() -> None:
+    bought = terms(paid_at_order_share=0.25, loan=Loan(share=0.5, rate_per_year=0.1, term=Seconds(MONTH_S)))
+    charges = books.life(bought, 1, YEAR_S, [YEAR_S])
+    assert -books.balances(charges)["payable"] == 81_000 * MICRO
+    assert books.balances(charges)["servers"] == 100_000 * MICRO
+    assert books.used(charges) == 8_000 * MICRO
+
+
+def test_interest_run_up_since_the_last_month_is_owed_at_the_end() -> None:
+    bought = terms(extras=0, loan=Loan(share=1.0, rate_per_year=0.12, term=Seconds(12 * MONTH_S)))
+    charges = books.life(bought, 1, 0, [MONTH_S // 4])
+    assert books.used_by(charges, "expense:interest") == 250 * MICRO
+    assert -books.balances(charges)["payable"] == 250 * MICRO
+
+
 def test_a_loan_is_repaid_and_its_interest_is_that_of_the_annuity() -> None:
     loan = Loan(share=1.0, rate_per_year=0.12, term=Seconds(60 * MONTH_S))
     rows = loan.months(1_000_000 * MICRO)

@@ -164,6 +164,13 @@ def test_prices_are_per_instance_hour_and_spot_a_share_of_on_demand(offers: dict
     assert (spot.values >= 2.4 - 1e-9).all()
 
 
+def test_two_offers_with_the_same_settings_have_prices_of_their_own() -> None:
+    twins = {"a": kinds()["x-spot"], "b": kinds()["x-spot"], "x-on-demand": kinds()["x-on-demand"]}
+    one, two, _ = build_all(twins, THROW, MONEY)
+    assert one.price != two.price
+    assert one.launchable != two.launchable
+
+
 def test_a_stock_out_blocks_starts_and_evicts_nobody() -> None:
     stock = {"on_demand": {"availability": {"kind": "two_state", "preset": "v100-us-west-2a-8gpu"}}}
     offer = {o.kind: o for o in build_all(kinds(**stock), THROW, MONEY)}["on_demand"]
