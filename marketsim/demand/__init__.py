@@ -5,6 +5,7 @@ from __future__ import annotations
 from marketsim import settings
 from marketsim.demand.experiments import Experiments
 from marketsim.demand.inference import Inference
+from marketsim.demand.interactive import Interactive
 from marketsim.demand.trace import TraceDemand
 from marketsim.demand.training import Training
 
@@ -12,5 +13,6 @@ KINDS: dict[str, type[settings.Kind]] = {
     "training": Training,
     "experiments": Experiments,
     "inference": Inference,
+    "interactive": Interactive,
     "trace": TraceDemand,
 }

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from marketsim import settings, streams
 from marketsim.demand import cycle
+from marketsim.demand.distributions import AnyDistribution
 from marketsim.throw import Throw
 from marketsim.units import HOUR_S
 
@@ -23,10 +24,14 @@ BatchSize = Annotated[int, Field(ge=1, le=100_000, strict=False)]
 
 
 class Arrived(NamedTuple):
-    """Submit times in whole seconds, rising, below the horizon; and the batch each came in; both shape (n,)."""
+    """Submit times in whole seconds, rising, below the horizon; and the batch each came in; both shape (n,).
+
+    think_s: of a closed loop, the time between the end of the same batch's job before and this one; None of others.
+    """
 
     times_s: NDArray[np.int64]
     batch: NDArray[np.int64]
+    think_s: NDArray[np.int64] | None = None
 
 
 class Arrivals(settings.Kind):
@@ -175,11 +180,45 @@ class Renewal(Arrivals):
             count *= 2
 
 
+class ClosedLoop(Arrivals):
+    """People who wait: each submits the next experiment some time after the last one ended.
+
+    A person is a batch. The times are the earliest that can be, as if experiments took no time; the engine submits each
+    `think` after the one before has ended, so that a policy which makes people wait also lowers what they submit.
+    """
+
+    kind: Literal["closed_loop"] = "closed_loop"
+    people: Annotated[int, Field(ge=1, le=10_000)] = Field(description="who submit, one experiment at a time each")
+    think_hours: AnyDistribution = Field(description="hours between the end of one and the submission of the next")
+
+    def draw(self, throw: Throw) -> Arrived:
+        mean_s = max(self.think_hours.mean() * HOUR_S, 1.0)
+        cycle.refuse_too_many(throw.horizon_s / mean_s * self.people)
+        times, people, thinks = [], [], []
+        for person in range(self.people):
+            count = int(throw.horizon_s / mean_s * 1.5) + 16
+            while True:
+                uniforms = throw.dice.uniforms("arrivals/think", count, person)
+                think = np.maximum(np.rint(self.think_hours.quantile(uniforms) * HOUR_S), 1).astype(np.int64)
+                at = np.cumsum(think)
+                if at[-1] >= throw.horizon_s:
+                    break
+                count *= 2
+            inside = int(np.searchsorted(at, throw.horizon_s))
+            times.append(at[:inside])
+            thinks.append(think[:inside])
+            people.append(np.full(inside, person))
+        together = np.concatenate(times)
+        order = np.argsort(together, kind="stable")
+        return Arrived(together[order], np.concatenate(people)[order], np.concatenate(thinks)[order])
+
+
 KINDS: dict[str, type[settings.Kind]] = {
     "calendar": Calendar,
     "poisson": Poisson,
     "batches": Batches,
     "renewal": Renewal,
+    "closed_loop": ClosedLoop,
 }
 if TYPE_CHECKING:
     AnyArrivals = Arrivals

@@ -94,6 +94,13 @@ def arrivals(dice: Dice, name: str, per_hour: Floats) -> Floats:
     return rescaled(dice, name, np.arange(len(per_hour) + 1) * float(HOUR_S), per_hour / HOUR_S)
 
 
+def refuse_too_many(expected: float) -> None:
+    """InputError where more arrivals are expected than can be simulated."""
+    if expected > MOST_ARRIVALS:
+        allowed = f"at most {MOST_ARRIVALS:,} in one demand"
+        raise InputError(Fault("more arrivals than can be simulated", got=f"{expected:,.0f}", allowed=allowed))
+
+
 def rescaled(dice: Dice, name: str, edges_s: NDArray[Any], per_s: NDArray[Any]) -> Floats:
     """Times of a Poisson process with rate per_s[k] from edges_s[k] to edges_s[k + 1], rising, shape (n,).
 
@@ -102,9 +109,7 @@ def rescaled(dice: Dice, name: str, edges_s: NDArray[Any], per_s: NDArray[Any]) 
     """
     mass = np.concatenate(([0.0], np.cumsum(per_s * np.diff(edges_s))))
     expected = float(mass[-1])
-    if expected > MOST_ARRIVALS:
-        allowed = f"at most {MOST_ARRIVALS:,} in one demand"
-        raise InputError(Fault("more arrivals than can be simulated", got=f"{expected:,.0f}", allowed=allowed))
+    refuse_too_many(expected)
     if expected == 0:
         return np.zeros(0)
     count = int(expected + 6 * np.sqrt(expected) + 16)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,11 @@ class AfterArrival(Deadline):
 class Slack(Deadline):
     """A multiple of the estimated run time on the reference GPU, from submission."""
 
+    # Chronus (MIT): deadlines of 30,735 Philly jobs drawn by its authors from their survey of users; deadline over run
+    # time has median 1.97 and 90 % point 3.13.
+    presets: ClassVar[Any] = {
+        "chronus-survey": {"factor": {"kind": "lognormal", "median": 1.97, "p90": 3.13}},
+    }
     kind: Literal["slack"] = "slack"
     factor: AnyDistribution = Field(description="deadline over estimated run time; below 1 it cannot be met")
     share: settings.Share = Field(default=1.0, description="share of jobs that have a deadline at all")

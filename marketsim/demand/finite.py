@@ -146,7 +146,8 @@ def whole_work(name: str, work: Floats) -> Ints:
 def table(name: str, settings_: Finite, drawn: Drawn, throw: Throw, chain: tuple[float, ...] = (1.0,)) -> JobTable:
     """The jobs as a table. chain: shares of the work of stages that follow one another, adding up to 1.
 
-    Failed attempts come before the first stage. The last stage alone has the job's deadline, so it is counted once.
+    Failed attempts come before the first stage. The last stage alone has the job's deadline, so it is counted once. In
+    a closed loop a person's job follows his one before.
     """
     count = len(drawn.work)
     dice = throw.dice
@@ -164,8 +165,15 @@ def table(name: str, settings_: Finite, drawn: Drawn, throw: Throw, chain: tuple
     share = np.array(chain)[np.maximum(step, 0)]
     done = np.where(step < 0, at[owner, np.minimum(stage, at.shape[1] - 1)], 1.0)
     last = step == len(chain) - 1
-    rows = np.arange(len(owner))
-    follows = stage > 0
+    before = np.where(stage > 0, np.arange(len(owner)) - 1, -1)
+    think = None
+    if drawn.arrived.think_s is not None:
+        previous = _previous(drawn.arrived.batch)
+        last_row = np.cumsum(stages) - 1
+        waited_for = np.where(previous >= 0, last_row[previous], -1)
+        before = np.where(stage > 0, before, waited_for[owner])
+        think = np.where(stage == 0, drawn.arrived.think_s[owner], 0)
+    follows = before >= 0
     return JobTable(
         needs=tuple(need_of(name, settings_, gang) for gang in classes),
         need=drawn.gang[owner],
@@ -176,8 +184,18 @@ def table(name: str, settings_: Finite, drawn: Drawn, throw: Throw, chain: tuple
         tenant=None if settings_.tenants is None else _tenants(settings_.tenants, count, dice)[owner],
         tenants=("all",) if settings_.tenants is None else tuple(settings_.tenants),
         after_start=np.concatenate(([0], np.cumsum(follows))).astype(np.int64) if follows.any() else None,
-        after=rows[follows] - 1 if follows.any() else None,
+        after=before[follows] if follows.any() else None,
+        think_s=think,
     )
+
+
+def _previous(batch: Ints) -> Ints:
+    """The job before each of the same batch, -1 for the first; shape (n,)."""
+    order = np.argsort(batch, kind="stable")
+    found = np.full(len(batch), -1, np.int64)
+    same = batch[order][1:] == batch[order][:-1]
+    found[order[1:][same]] = order[:-1][same]
+    return found
 
 
 def _failures(failures: Failures | None, count: int, dice: Dice) -> tuple[Ints, Floats]:

@@ -77,7 +77,10 @@ class JobTable:
     need: index into `needs`. arrival_s: when it is submitted. work, estimate: milli-GPU-seconds, at least 1.
     deadline_s: NEVER where there is none. tenant: index into `tenants`. after_start (n + 1,), after (m,): job i starts
     once jobs after[after_start[i]:after_start[i + 1]] have finished. names: labels of a trace's rows. patience_s: how
-    long each job stays in the queue, where they differ from their needs'.
+    long each job stays in the queue, where they differ from their needs'. think_s: of a closed loop, where people wait
+    for one job before they submit the next: the job is submitted that long after its last predecessor has ended, or not
+    at all from the horizon on. Its arrival_s is then the earliest that can be, as if nothing took any time, and its
+    deadline keeps its distance from the submission.
     """
 
     needs: tuple[Need, ...]
@@ -92,10 +95,11 @@ class JobTable:
     after: Ints | None = None
     names: tuple[str, ...] | None = None
     patience_s: Ints | None = None
+    think_s: Ints | None = None
 
     def __post_init__(self) -> None:
         size = len(self.arrival_s)
-        for name in ("need", "arrival_s", "work", "estimate", "deadline_s", "tenant", "patience_s"):
+        for name in ("need", "arrival_s", "work", "estimate", "deadline_s", "tenant", "patience_s", "think_s"):
             column = getattr(self, name)
             if column is None:
                 continue
@@ -136,7 +140,7 @@ def merge(tables: list[JobTable]) -> JobTable:
     needs: list[Need] = []
     tenants: list[str] = []
     columns: dict[str, list[Ints]] = {
-        name: [] for name in ("need", "arrival_s", "work", "estimate", "deadline_s", "tenant", "patience_s")
+        name: [] for name in ("need", "arrival_s", "work", "estimate", "deadline_s", "tenant", "patience_s", "think_s")
     }
     links: list[tuple[int, int]] = []  # (job, predecessor) by position before sorting
     names: list[str] = []
@@ -156,12 +160,15 @@ def merge(tables: list[JobTable]) -> JobTable:
         for name in ("arrival_s", "work", "estimate", "deadline_s"):
             columns[name].append(getattr(table, name))
         columns["patience_s"].append(_patience_s(table))
+        columns["think_s"].append(table.think_s if table.think_s is not None else np.zeros(len(table), np.int64))
         if table.after is not None and table.after_start is not None:
             owner = np.repeat(np.arange(len(table)), np.diff(table.after_start))
             links += [(base + int(job), base + int(before)) for job, before in zip(owner, table.after, strict=True)]
         names += table.names or (f"{table.needs[0].workload}-{row}" for row in range(len(table)))
         base += len(table)
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+    if not joined["think_s"].any():
+        del joined["think_s"]
     order = np.argsort(joined["arrival_s"], kind="stable")
     after_start = after = None
     if links:

@@ -41,6 +41,9 @@ EXAMPLES: dict[str, dict[str, object]] = {
              "requests_per_s": {"kind": "cycle", "mean": 9, "hourly_sigma": 0.3, "growth_per_year": 1.0}},
     "a constant service": {"kind": "inference", "requests_per_s": 3, "replica_gpus": 0.5,
                            "serving": {"kind": "measured", "requests_per_s": {"T4": 10.0}}},
+    "people who wait": {"kind": "experiments", "arrivals": {"kind": "closed_loop", "people": 3, "think_hours": 5},
+                        "run_hours": {"kind": "lognormal", "median": 2, "p90": 9}},
+    "notebooks": {"kind": "interactive", "preset": "notebook"},
     "a trace": {"kind": "trace", "file": "jobs.csv", "repeat": "3 d", "keep_share": 0.8},
     "a trace in blocks": {"kind": "trace", "file": "jobs.csv", "resample": "1 d"},
 }  # fmt: skip

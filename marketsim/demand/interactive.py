@@ -1,0 +1,45 @@
+"""Interactive machines: people hold GPUs for a session whether they compute or not.
+
+A session is a job that holds its gang for its hours. The queue, the price and the machine see no difference between a
+busy and an idle session, so `busy_share` is what a report may set beside utilization; it changes no cost. A faster GPU
+shortens a session as it does any job's run: give `reference_gpu` the GPU that people really get.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from marketsim import settings
+from marketsim.demand import finite
+from marketsim.demand.demand import DurationOrNone
+from marketsim.demand.job import JobTable
+from marketsim.throw import Throw
+from marketsim.units import HOUR_S
+
+
+class Interactive(finite.Finite):
+    """Sessions in office hours; nobody waits long for one."""
+
+    # a person's day with a notebook: assumption
+    presets: ClassVar[Any] = {
+        "notebook": {
+            "arrivals": {"kind": "poisson", "per_day": 5, "week_cycle": "office"},
+            "run_hours": {"kind": "lognormal", "median": 3, "p90": 9},
+            "gang": {"kind": "constant", "gpus": 1},
+        }
+    }
+    kind: Literal["interactive"] = "interactive"
+    busy_share: settings.Share = Field(
+        default=0.3, description="share of a session in which its GPUs compute: assumption"
+    )
+    patience: DurationOrNone = Field(default=HOUR_S, description="a person gives up after this wait; none: never")
+
+    def jobs(self, name: str, throw: Throw) -> JobTable:
+        arrived = self.arrivals.draw(throw)
+        count = len(arrived.times_s)
+        gang = self.gang.quantile(throw.dice.uniforms("gang", count))
+        work, mean_work = finite.sizes(self, throw.dice.uniforms("work", count), gang)
+        return finite.table(name, self, finite.Drawn(arrived, gang, work, mean_work, np.ones(count)), throw)
