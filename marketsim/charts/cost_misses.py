@@ -1,0 +1,152 @@
+"""Cost against missed deadlines: where each policy lies, how far outcomes reach, and the bound where it is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketsim.charts import labels, palette, ranked
+from marketsim.charts.chart import Chart, Figures, NothingToDraw, Tables
+from marketsim.charts.sheet import LABEL, SMALL, Sheet
+from marketsim.i18n.locale import Said, said
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+COVER = 0.8  # of outcomes, were they normal: the ellipse says of two numbers what P10-P90 says of one
+COST, MISS = "total_cost_usd", "missed_deadline_share"
+
+
+def figures(tables: Tables) -> Figures:
+    """A row a policy: both means with their intervals, and the covariance of outcomes (USD^2, USD x share, share^2)."""
+    replications, ranking = tables["replications"], tables["ranking"]
+    order = list(ranking["policy"])
+    if MISS not in replications or replications[MISS].notna().sum() == 0:
+        raise NothingToDraw("no job has a deadline")
+    cost = ranked.spread(replications, COST, order).add_prefix("cost_")
+    miss = ranked.spread(replications, MISS, order).add_prefix("miss_")
+    table = cost.join(miss).dropna(subset=["cost_mean", "miss_mean"])
+    if not len(table):
+        raise NothingToDraw("no job has a deadline")
+    covariances = [_covariance(replications, policy) for policy in table.index]
+    table[["var_cost", "cov", "var_miss"]] = covariances
+    table["front"] = _front(table)
+    table = table.reset_index()
+    bound = tables.get("bound")
+    least = None if bound is None or not len(bound) else float(bound["total_cost_usd"].iloc[0])
+    notes = [said("note.ellipse")] if table["var_cost"].notna().any() else []
+    notes += [said("note.cross")] if table["cost_low"].notna().any() else []
+    notes += [said("note.n", n=int(table["cost_n"].max()))]
+    alt = said(
+        "chart.cost_misses.alt",
+        costs=ranked.listed(table["policy"], table["cost_mean"], "usd"),
+        misses=ranked.listed(table["policy"], table["miss_mean"], "share"),
+    )
+    return Figures(table, _message(table), alt, tuple(notes), {"first": ranked.first(ranking), "bound": least})
+
+
+def _covariance(replications: pd.DataFrame, policy: str) -> tuple[float, float, float]:
+    values = replications.loc[replications["policy"] == policy, [COST, MISS]].dropna().to_numpy(float)
+    if len(values) < 3:
+        return (np.nan, np.nan, np.nan)
+    found = np.cov(values.T)
+    return (float(found[0, 0]), float(found[0, 1]), float(found[1, 1]))
+
+
+def _front(table: pd.DataFrame) -> list[bool]:
+    """Whether no other policy is as good in both and better in one."""
+    points = table[["cost_mean", "miss_mean"]].to_numpy(float)
+    return [not any((other <= one).all() and (other < one).any() for other in points) for one in points]
+
+
+def _message(table: pd.DataFrame) -> Said:
+    cheap = table.sort_values(["cost_mean", "miss_mean"]).iloc[0]
+    safe = table.sort_values(["miss_mean", "cost_mean"]).iloc[0]
+    if cheap["policy"] == safe["policy"]:
+        share, cost = cheap["miss_mean"], cheap["cost_mean"]
+        return said("chart.cost_misses.both", policy=cheap["policy"], share=share, cost=cost)
+    return said(
+        "chart.cost_misses.trade",
+        safe=safe["policy"],
+        less=max(cheap["miss_mean"] - safe["miss_mean"], 0.0),
+        cheap=cheap["policy"],
+        more=safe["cost_mean"] - cheap["cost_mean"],
+        share=safe["miss_mean"],
+        most=cheap["miss_mean"],
+    )
+
+
+def ellipse(row: pd.Series) -> NDArray[np.float64] | None:
+    """The outline that holds 80 % of a normal spread with the row's covariance; shape (2, 73), None without one."""
+    matrix = np.array([[row["var_cost"], row["cov"]], [row["cov"], row["var_miss"]]], float)
+    if not np.isfinite(matrix).all() or not matrix.any():
+        return None
+    sizes, axes = np.linalg.eigh(matrix)
+    turn = np.linspace(0, 2 * np.pi, 73)
+    reach = np.sqrt(-2 * np.log(1 - COVER))
+    outline = axes @ (np.sqrt(np.clip(sizes, 0, None))[:, None] * np.array([np.cos(turn), np.sin(turn)])) * reach
+    centre = np.array([[row["cost_mean"]], [row["miss_mean"]]])
+    return np.asarray(outline + centre)
+
+
+def paint(sheet: Sheet, figures: Figures) -> None:
+    """Cost to the right, misses upwards, both from 0: the lower left corner is where one wants to be."""
+    table, first, bound = figures.table, figures.facts["first"], figures.facts["bound"]
+    locale = sheet.locale
+    axes = sheet.axes(left=0.5, right=0.15, top=0.22, bottom=0.45)
+    outlines = [ellipse(row) for _, row in table.iterrows()]
+    most_cost = max([float(table["cost_mean"].max()), *(float(one[0].max()) for one in outlines if one is not None)])
+    most_miss = max([float(table["miss_mean"].max()), *(float(one[1].max()) for one in outlines if one is not None)])
+    most_miss = max(most_miss, 0.005)
+    for outline, (_, row) in zip(outlines, table.iterrows(), strict=True):
+        if outline is not None:
+            colour = palette.BEST if row["policy"] == first else palette.SPREAD
+            axes.fill(outline[0], np.clip(outline[1], 0, None), facecolor=colour, alpha=0.12, linewidth=0, zorder=2)
+            axes.plot(outline[0], np.clip(outline[1], 0, None), color=colour, linewidth=0.9, zorder=2)
+    sheet.money(axes, "x", most_cost * 1.12)
+    sheet.scale(axes, "y", min(most_miss * 1.12, 1.0) if most_miss < 0.9 else 1.0, locale.share, count=5)
+    for _, row in table.iterrows():
+        best = row["policy"] == first
+        colour = palette.BEST if best else palette.OTHER
+        _cross(axes, row, colour)
+        mark = "D" if best else "o"
+        face = colour if row["front"] else palette.PAPER
+        axes.plot(
+            row["cost_mean"], row["miss_mean"], mark, ms=7, mfc=face, mec=colour, mew=1.5, zorder=5, clip_on=False
+        )
+    front = table[table["front"]].sort_values("cost_mean")
+    if len(front) > 1:
+        axes.plot(
+            front["cost_mean"], front["miss_mean"], color=palette.OTHER, linewidth=1, linestyle=(0, (4, 3)), zorder=1
+        )
+    if bound is not None:
+        axes.axvline(bound, color=palette.INK, linewidth=1.1, linestyle=(0, (1, 2)))
+        text = locale.text("chart.cost_misses.bound", cost=bound)
+        sheet.write(axes, bound, axes.get_ylim()[1], " " + text, SMALL, colour=palette.QUIET, va="top", ha="left")
+    arms = [(row["cost_low"], row["cost_high"], row["miss_low"], row["miss_high"]) for _, row in table.iterrows()]
+    points = [(row["cost_mean"], max(row["miss_mean"], 0.0)) for _, row in table.iterrows()]
+    labels.beside(sheet, axes, points, [str(name) for name in table["policy"]], LABEL, bold=first, arms=arms)
+    sheet.axis_name(axes, "axis.total_cost")
+    sheet.top_name("axis.missed")
+
+
+def _cross(axes: Axes, row: pd.Series, colour: str) -> None:
+    """The intervals of both means, as a cross."""
+    line: dict[str, Any] = {"color": colour, "linewidth": 2.2, "zorder": 4, "solid_capstyle": "butt"}
+    if np.isfinite(row["cost_low"]):
+        axes.plot([row["cost_low"], row["cost_high"]], [row["miss_mean"]] * 2, **line)
+    if np.isfinite(row["miss_low"]):
+        axes.plot([row["cost_mean"]] * 2, [max(row["miss_low"], 0), row["miss_high"]], **line)
+
+
+CHART = Chart(
+    "cost_misses",
+    "cost against missed deadlines, with ellipses of outcomes, the frontier and the bound",
+    ("replications", "ranking"),
+    figures,
+    paint,
+    uses=("bound",),
+)

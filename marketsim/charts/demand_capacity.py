@@ -1,0 +1,108 @@
+"""Demand against capacity over time: GPUs held by offer, GPUs wanted, and below them those that wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketsim import units
+from marketsim.charts import palette, ranked, timeline
+from marketsim.charts.chart import Chart, Figures, NothingToDraw, Tables
+from marketsim.charts.sheet import SMALL, Sheet, filled
+from marketsim.i18n.locale import Said, said
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_STEPS = 104
+NOT_OFFERS = ("policy", "from_s", "to_s", "wanted", "jobs", "services", "queue")
+
+
+def figures(tables: Tables) -> Figures:
+    """A row a step: from_s, to_s, mean GPUs wanted, held by jobs, by services, waiting, and there, a column an offer.
+
+    Takes one policy's run, `capacity` as `metrics.frames.demand_and_capacity` makes it with a column `policy` more.
+    """
+    capacity = tables["capacity"].reset_index(drop="from_s" in tables["capacity"].columns)
+    policy = str(capacity["policy"].iloc[0])
+    table = timeline.coarser(capacity[capacity["policy"] == policy].drop(columns="policy"), MOST_STEPS)
+    offers = [name for name in table.columns if name not in NOT_OFFERS and (table[name] > 0).any()]
+    if not (table["wanted"] > 0).any():
+        raise NothingToDraw("nobody wanted a GPU")
+    table["queue"] = (table["wanted"] - table["jobs"] - table["services"]).clip(lower=0.0)
+    kinds = ranked.kinds(tables)
+    offers = sorted(offers, key=lambda offer: ranked.order_of(kinds.get(offer, "none")))
+    table = table[["from_s", "to_s", "wanted", "jobs", "services", "queue", *offers]]
+    facts = {"offers": offers, "kinds": kinds, "start": capacity.attrs.get("start")}
+    return Figures(table, _message(policy, table, offers), _alt(table, offers), (said("note.one_run"),), facts)
+
+
+def _means(table: pd.DataFrame) -> dict[str, float]:
+    weights = (table["to_s"] - table["from_s"]).to_numpy(float)
+    names = [name for name in table.columns if name not in ("from_s", "to_s")]
+    return {name: float(np.average(table[name], weights=weights)) for name in names}
+
+
+def _message(policy: str, table: pd.DataFrame, offers: list[str]) -> Said:
+    mean = _means(table)
+    have = sum(mean[offer] for offer in offers)
+    if mean["queue"] > 0.05 * mean["wanted"]:
+        values = {"queue": mean["queue"], "wanted": mean["wanted"], "peak": float(table["queue"].max())}
+        return said("chart.demand_capacity.short", policy=policy, **values)
+    used = mean["jobs"] + mean["services"]
+    return said("chart.demand_capacity.enough", policy=policy, have=have, share=used / have if have else 0.0)
+
+
+def _alt(table: pd.DataFrame, offers: list[str]) -> Said:
+    mean = _means(table)
+    names = ["wanted", "queue", *offers]
+    return said("chart.demand_capacity.alt", list=ranked.listed(names, [mean[name] for name in names], "gpus"))
+
+
+def paint(sheet: Sheet, figures: Figures) -> None:
+    """Stacked areas of what there is, the line of what is wanted over them; what waits below, to its own scale."""
+    table, offers, kinds = figures.table, figures.facts["offers"], figures.facts["kinds"]
+    entries = [(kinds.get(offer, "none"), sheet.locale.name("offer", offer)) for offer in offers]
+    used = sheet.legend(entries) + 0.2
+    whole = sheet.top - used - sheet.bottom - 0.26
+    below = 0.30 * whole
+    upper = sheet.axes(left=0.42, right=0.1, top=used, bottom=0.26 + below + 0.24)
+    lower = sheet.axes(left=0.42, right=0.1, top=used + whole - below, bottom=0.26)
+    edges = np.append(table["from_s"].to_numpy(float), float(table["to_s"].iloc[-1])) / units.MONTH_S
+    base = np.zeros(len(table))
+    for offer in offers:
+        top = base + table[offer].to_numpy(float)
+        style = filled(palette.look(kinds.get(offer, "none")))
+        style |= {"edgecolor": palette.PAPER, "linewidth": 0.3}
+        upper.fill_between(edges, _steps(base), _steps(top), step="post", zorder=2, **style)
+        base = top
+    upper.step(edges, _steps(table["wanted"]), where="post", color=palette.INK, linewidth=1.4, zorder=4)
+    lower.fill_between(edges, 0, _steps(table["queue"]), step="post", facecolor=palette.SPREAD, zorder=2)
+    locale = sheet.locale
+    sheet.scale(upper, "y", max(float(base.max()), float(table["wanted"].max())) * 1.08, locale.gpus, count=4)
+    sheet.scale(lower, "y", max(float(table["queue"].max()) * 1.08, 1.0), locale.gpus, count=2)
+    timeline.months(sheet, upper, edges[-1], figures.facts["start"], labelled=False)
+    timeline.months(sheet, lower, edges[-1], figures.facts["start"])
+    left = 0.16 / sheet.width
+    sheet.write(
+        sheet.figure, left, (sheet.top - used + 0.12) / sheet.height, locale.text("axis.gpus_wanted"), SMALL + 0.5
+    )
+    y = lower.get_position().y1 + 0.05 / sheet.height
+    sheet.write(sheet.figure, left, y, locale.text("axis.gpus_waiting"), SMALL + 0.5)
+
+
+def _steps(values: object) -> NDArray[np.float64]:
+    array = np.asarray(values, float)
+    return np.append(array, array[-1])
+
+
+CHART = Chart(
+    "demand_capacity",
+    "GPUs wanted against GPUs held by offer over time, with the queue below",
+    ("capacity",),
+    figures,
+    paint,
+    uses=("offers",),
+)

@@ -1,0 +1,265 @@
+"""The sheet that every chart is drawn on: message as title, question below it, the plot, how to read it, the stamp.
+
+Heights are worked out from the text as measured, so a long message takes room from the plot and never covers it. All
+text is written through `write`, which keeps `$` from being read as mathematics and picks a font that has the letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from marketsim.charts import fonts, palette
+from marketsim.charts.chart import SIZES, Figures
+from marketsim.i18n.locale import Locale, Said
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+EDGE = 0.16  # inches of white around everything
+TITLE, QUESTION, LABEL, SMALL = 14.0, 10.5, 10.0, 8.0  # points
+OUTLINE = {"facecolor": palette.PAPER, "edgecolor": palette.QUIET, "linewidth": 0.9}
+LINE = 1.28  # line height over letter height
+
+
+class Sheet:
+    """A sheet in the making. `figure` and `locale` are there for the chart; `finished` gives the figure back."""
+
+    def __init__(
+        self,
+        size: str,
+        locale: Locale,
+        figures: Figures | None,
+        question: Said,
+        notes: Sequence[Said],
+        stamp: str,
+    ) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        self.size, self.locale = size, locale
+        self.width, self.height = SIZES[size]
+        self.figure: Figure = Figure(figsize=SIZES[size], dpi=100, facecolor=palette.PAPER)
+        self._canvas = FigureCanvasAgg(self.figure)
+        self.top = self.height - EDGE
+        self.bottom = EDGE
+        if figures is not None:
+            self._head(locale.say(figures.message), TITLE, True, palette.INK)
+            self._head(locale.say(question), QUESTION, False, palette.QUIET)
+            self.top -= 0.1
+        if stamp:
+            self._foot(stamp, SMALL - 1)
+        if notes:
+            self._foot(" · ".join(locale.say(note) for note in notes), SMALL)
+        self.bottom += 0.04
+
+    @property
+    def narrow(self) -> bool:
+        """Whether there is little room to the side."""
+        return self.size == "square"
+
+    def _head(self, text: str, size: float, bold: bool, colour: str) -> None:
+        for line in self.wrapped(text, size, bold, self.width - 2 * EDGE):
+            self.write(self.figure, EDGE / self.width, self.top / self.height, line, size, bold, colour, va="top")
+            self.top -= size * LINE / 72
+        self.top -= 0.04
+
+    def _foot(self, text: str, size: float) -> None:
+        lines = self.wrapped(text, size, False, self.width - 2 * EDGE)
+        for line in reversed(lines):
+            at = (EDGE / self.width, self.bottom / self.height)
+            self.write(self.figure, *at, line, size, False, palette.QUIET, va="bottom")
+            self.bottom += size * LINE / 72
+        self.bottom += 0.03
+
+    # ------------------------------------------------------------------------------------------------ text
+
+    def write(
+        self,
+        where: Figure | Axes,
+        x: float,
+        y: float,
+        text: str | Said,
+        size: float = LABEL,
+        bold: bool = False,
+        colour: str = palette.INK,
+        **more: Any,
+    ) -> Text:
+        """Put a text on the figure (in shares of it) or on axes (in data); never read as mathematics."""
+        words = self.locale.say(text)
+        font = fonts.of(words, self.locale.lang, size, bold)
+        drawn = where.text(x, y, words, fontproperties=font, color=colour, parse_math=False, **more)
+        if bold:
+            self.embolden(drawn)
+        return drawn
+
+    def embolden(self, text: Text) -> None:
+        """The same text in bold."""
+        words, size = text.get_text(), float(text.get_fontsize())
+        font = fonts.of(words, self.locale.lang, size, True)
+        text.set_fontproperties(font)
+        if "CJK" in str(font.get_file()):
+            from matplotlib.patheffects import withStroke
+
+            text.set_path_effects([withStroke(linewidth=size / 22, foreground=text.get_color())])
+
+    def halo(self, text: Text, width: float = 2.5) -> Text:
+        """White around a text that stands on lines."""
+        from matplotlib.patheffects import withStroke
+
+        text.set_path_effects([withStroke(linewidth=width, foreground=palette.PAPER)])
+        return text
+
+    def inches(self, text: str, size: float, bold: bool = False) -> float:
+        """How wide a text is."""
+        font = fonts.of(text, self.locale.lang, size, bold)
+        width, _, _ = self._canvas.get_renderer().get_text_width_height_descent(text, font, False)
+        return float(width) / self.figure.dpi
+
+    def wrapped(self, text: str, size: float, bold: bool, inches: float) -> list[str]:
+        """The text in lines that fit; broken at blanks, and between Chinese characters."""
+        lines, line = [], ""
+        for piece in _pieces(text):
+            if line and self.inches((line + piece).rstrip(), size, bold) > inches:
+                lines.append(line.rstrip())
+                line = ""
+            line += piece if line else piece.lstrip()
+        return [*lines, line.rstrip()] if line.strip() else lines
+
+    def shortened(self, text: str, size: float, inches: float, bold: bool = False) -> str:
+        """The text, cut with an ellipsis where it does not fit."""
+        if self.inches(text, size, bold) <= inches:
+            return text
+        while text and self.inches(text + "…", size, bold) > inches:
+            text = text[:-1]
+        return text.rstrip("-_ ") + "…"
+
+    # ------------------------------------------------------------------------------------------------ axes
+
+    def axes(self, left: float = 0.0, right: float = 0.0, top: float = 0.0, bottom: float = 0.0, **more: Any) -> Axes:
+        """Axes in the room between head and foot, less so many inches at each side."""
+        x0, x1 = EDGE + left, self.width - EDGE - right
+        y0, y1 = self.bottom + bottom, self.top - top
+        if x1 - x0 < 0.5 or y1 - y0 < 0.4:  # a message of many lines; the plot stays, however small
+            y0, y1 = min(y0, y1 - 0.4), y1
+        box = (x0 / self.width, y0 / self.height, (x1 - x0) / self.width, (y1 - y0) / self.height)
+        axes = self.figure.add_axes(box, facecolor="none", **more)
+        self.bare(axes)
+        return axes
+
+    def bare(self, axes: Axes) -> None:
+        """No frame, no ticks: what is there is put there."""
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        axes.tick_params(length=0, pad=4)
+        axes.set_axisbelow(True)
+
+    def ticks(self, axes: Axes, which: str, places: Sequence[float], labels: Sequence[str], **more: Any) -> None:
+        """Ticks of the `x` or `y` axis with their labels, and for numbers a quiet grid."""
+        size = more.pop("size", LABEL - 1)
+        colour, grid, bold = more.pop("colour", palette.QUIET), more.pop("grid", True), more.pop("bold", False)
+        axis = axes.xaxis if which == "x" else axes.yaxis
+        axis.set_ticks(list(places), labels=list(labels))
+        axis.set_minor_locator(_none())
+        for tick, label in zip(axis.get_ticklabels(), labels, strict=True):
+            tick.set_fontproperties(fonts.of(label, self.locale.lang, size, bold))
+            tick.set_color(colour)
+            tick.set_parse_math(False)
+        if grid:
+            axis.grid(True, color=palette.RULE, linewidth=0.6)
+
+    def scale(
+        self, axes: Axes, which: str, most: float, write: Any, least: float = 0.0, count: int | None = None, **more: Any
+    ) -> None:
+        """An axis from `least` to `most` with ticks that are round in `unit`s, each written by `write`."""
+        unit = more.pop("unit", 1.0)
+        places = [place / unit for place in round_ticks(least * unit, most * unit, count or (4 if self.narrow else 6))]
+        limits = (least, most)
+        (axes.set_xlim if which == "x" else axes.set_ylim)(*limits)
+        shown = [place for place in places if limits[0] - 1e-12 <= place <= limits[1] + 1e-12]
+        self.ticks(axes, which, shown, [write(place) for place in shown], **more)
+
+    def money(self, axes: Axes, which: str, most: float, least: float = 0.0, count: int | None = None) -> None:
+        """An axis of USD, with ticks that are round in the reader's currency."""
+        self.scale(axes, which, most, self.locale.usd_tick, least, count, unit=self.locale.per_usd)
+
+    def axis_name(self, axes: Axes, key: str) -> None:
+        """The name of the axis to the right, below its labels."""
+        frame = axes.get_position()
+        x, y = (frame.x0 + frame.x1) / 2, frame.y0 - 0.29 / self.height
+        self.write(self.figure, x, y, self.locale.text(key), SMALL + 1, colour=palette.QUIET, ha="center", va="top")
+
+    def top_name(self, key: str) -> None:
+        """The name of the upright axis, above it and level, so that nobody has to turn the head."""
+        at = (EDGE / self.width, (self.top - 0.08) / self.height)
+        self.write(self.figure, *at, self.locale.text(key), SMALL + 1, colour=palette.QUIET, va="center")
+
+    def legend(self, entries: Sequence[tuple[str, str]], y_inches: float | None = None) -> float:
+        """Swatches of kinds of offer, (kind, text), in rows below the head; the height taken in inches.
+
+        A kind that is empty is an outline.
+        """
+        from matplotlib.patches import Rectangle
+
+        x, y = EDGE, (self.top if y_inches is None else y_inches) - 0.13
+        start = y
+        for kind, text in entries:
+            wide = self.inches(text, SMALL + 0.5) + 0.42
+            if x + wide - 0.15 > self.width - EDGE and x > EDGE:
+                x, y = EDGE, y - 0.19
+            style = filled(palette.look(kind)) if kind else OUTLINE
+            box = ((x) / self.width, (y - 0.055) / self.height)
+            swatch = Rectangle(box, 0.2 / self.width, 0.12 / self.height, transform=self.figure.transFigure, **style)
+            self.figure.add_artist(swatch)
+            self.write(self.figure, (x + 0.25) / self.width, y / self.height, text, SMALL + 0.5, va="center")
+            x += wide
+        return start - y + 0.26
+
+    def finished(self) -> Figure:
+        """The figure, with every text of it safe from being read as mathematics."""
+        from matplotlib.text import Text
+
+        for text in self.figure.findobj(Text):
+            text.set_parse_math(False)
+        return self.figure
+
+
+def filled(look: palette.Look) -> dict[str, Any]:
+    """How an area of a kind is filled: its colour, and its hatch in ink that is darker than it."""
+    return {
+        "facecolor": look.colour,
+        "edgecolor": palette.PAPER,
+        "hatch": look.hatch,
+        "linewidth": 0.8,
+        "hatch_linewidth": 0.5,
+    }
+
+
+def round_ticks(least: float, most: float, count: int) -> list[float]:
+    """At most `count` + 1 round numbers that cover least to most."""
+    from matplotlib.ticker import MaxNLocator
+
+    if most <= least:
+        most = least + 1.0
+    return [float(place) for place in MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]).tick_values(least, most)]
+
+
+def _none() -> Any:
+    from matplotlib.ticker import NullLocator
+
+    return NullLocator()
+
+
+def _pieces(text: str) -> list[str]:
+    """Where a line may break: after a blank, and after a Chinese character unless a closing mark follows."""
+    pieces, piece = [], ""
+    for place, char in enumerate(text):
+        piece += char
+        follows = text[place + 1] if place + 1 < len(text) else ""
+        wide = fonts.is_chinese(char) and char not in "（「《"
+        if char == " " or (wide and follows not in "，。、；：）」》％%,."):
+            pieces.append(piece)
+            piece = ""
+    return [*pieces, piece] if piece else pieces

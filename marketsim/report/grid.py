@@ -1,0 +1,217 @@
+"""What-ifs worked out beforehand: every combination of a few settings, so that a page can answer without a program.
+
+A grid is made by a sweep over settings; each cell keeps the means that a reader asks for, and which policy is best
+there. Sliders move over it; what lies between its points is not guessed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from marketsim.errors import Fault, InputError
+from marketsim.experiment.results import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from marketsim.experiment.sweep import Sweep
+    from marketsim.scenario import Scenario
+
+METRICS = ("total_cost_usd", "total_with_penalties_usd", "missed_deadline_share", "unserved_share", "utilization")
+SCHEMA = 1
+Place = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A setting by dotted path, the values it takes, as they are shown, and which of them the scenario has."""
+
+    path: str
+    values: tuple[Any, ...]
+    base: int
+
+    @property
+    def label(self) -> str:
+        """What it is called beside its slider."""
+        return self.path
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The values as they are shown."""
+        return tuple(f"{value:g}" if isinstance(value, float) else str(value) for value in self.values)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination: means by policy and metric, policies in order, and whether the first is told apart."""
+
+    means: Mapping[str, Mapping[str, float | None]]
+    order: tuple[str, ...]
+    clear: bool
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All combinations of the axes, by place along each; n: replications of each cell."""
+
+    axes: tuple[Axis, ...]
+    cells: Mapping[Place, Cell]
+    metric: str
+    n: int
+
+    @property
+    def base(self) -> Place:
+        """The cell that is the scenario as it stands."""
+        return tuple(axis.base for axis in self.axes)
+
+    def flip(self) -> tuple[Axis, str, str] | None:
+        """The nearest change of one setting alone that makes another policy the best; None where none does.
+
+        Nearest is the fewest steps of a slider; of equals, the earlier axis and the change downwards.
+        """
+        here = self.cells[self.base].order[:1]
+        found: list[tuple[int, int, int, Axis, str, str]] = []
+        for number, axis in enumerate(self.axes):
+            for place in range(len(axis.values)):
+                cell = self.cells[(*self.base[:number], place, *self.base[number + 1 :])]
+                if cell.order and here and cell.order[0] != here[0]:
+                    steps = abs(place - axis.base)
+                    found.append((steps, number, place, axis, axis.texts[place], cell.order[0]))
+        if not found:
+            return None
+        return min(found, key=lambda one: one[:3])[3:]
+
+    def frame(self) -> pd.DataFrame:
+        """A row a cell and policy: the settings, means of the metrics, place, and whether the first is told apart."""
+        import pandas as pd
+
+        rows = []
+        for place, cell in self.cells.items():
+            settings = {axis.path: axis.values[at] for axis, at in zip(self.axes, place, strict=True)}
+            for policy, means in cell.means.items():
+                rank = cell.order.index(policy) + 1 if policy in cell.order else None
+                rows.append(
+                    {
+                        **settings,
+                        "policy": policy,
+                        **means,
+                        "place": rank,
+                        "clear": cell.clear,
+                        "base": place == self.base,
+                    }
+                )
+        frame = pd.DataFrame(rows)
+        frame.attrs["settings"] = [axis.path for axis in self.axes]
+        frame.attrs["metric"] = self.metric
+        return frame
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `of_json` reads back."""
+        return {
+            "schema_version": SCHEMA,
+            "metric": self.metric,
+            "n": self.n,
+            "axes": [{"path": one.path, "values": list(one.values), "base": one.base} for one in self.axes],
+            "cells": [
+                {"at": list(place), "means": cell.means, "order": list(cell.order), "clear": cell.clear}
+                for place, cell in self.cells.items()
+            ],
+        }
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Grid:
+        """From what `to_json` gave. Raises InputError where it is something else."""
+        try:
+            if data["schema_version"] != SCHEMA:
+                raise ValueError(f"schema_version {data['schema_version']}")
+            axes = tuple(Axis(one["path"], tuple(one["values"]), int(one["base"])) for one in data["axes"])
+            cells = {
+                tuple(one["at"]): Cell(one["means"], tuple(one["order"]), bool(one["clear"])) for one in data["cells"]
+            }
+            grid = cls(axes, cells, str(data["metric"]), int(data["n"]))
+            if set(cells) != set(itertools.product(*(range(len(axis.values)) for axis in axes))):
+                raise ValueError("cells are missing")
+            return grid
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(Fault(f"no grid of what-ifs: {error}")) from None
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Grid | None:
+        """The grid of a file, None where there is none. Raises InputError for a file that is something else."""
+        try:
+            with open(path, encoding="utf-8") as stream:
+                return cls.of_json(json.load(stream))
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            raise InputError(Fault("no grid of what-ifs", file=str(path))) from None
+
+
+def make(
+    scenario: Scenario,
+    settings: Mapping[str, Sequence[Any]],
+    replications: int = 5,
+    metrics: Sequence[str] = METRICS,
+    **run: Any,
+) -> Grid:
+    """Run every combination of the values of each setting, the scenario's own value among them.
+
+    run: policies, seed, runner, progress, as `experiment.points.run_points` takes them.
+    """
+    from marketsim import dotted
+    from marketsim.experiment.points import run_points
+    from marketsim.scenario import to_data
+
+    data = to_data(scenario)
+    axes = []
+    for path, values in settings.items():
+        own = dotted.get(data, path)
+        if own not in values:
+            raise InputError(Fault("the scenario's own value must be among a slider's", key=path, got=str(own)))
+        axes.append(Axis(path, tuple(values), list(values).index(own)))
+    places = list(itertools.product(*(range(len(axis.values)) for axis in axes)))
+    edits = [
+        {axis.path: axis.values[at] for axis, at in zip(axes, place, strict=True) if at != axis.base}
+        for place in places
+    ]
+    found = run_points(scenario, edits, replications=replications, **run)
+    return of_results(tuple(axes), dict(zip(places, found, strict=True)), metrics)
+
+
+def of_sweep(swept: Sweep, scenario: Scenario, metrics: Sequence[str] = METRICS) -> Grid:
+    """The grid of a sweep over lists of values; the scenario's own must be among them."""
+    from marketsim import dotted
+    from marketsim.scenario import to_data
+
+    data = to_data(scenario)
+    axes = []
+    for setting in swept.settings:
+        values = tuple(dict.fromkeys(point[setting.path] for point in swept.points))
+        own = dotted.get(data, setting.path)
+        if own not in values:
+            raise InputError(Fault("the scenario's own value must be among a slider's", key=setting.path, got=str(own)))
+        axes.append(Axis(setting.path, values, values.index(own)))
+    cells = {
+        tuple(axis.values.index(point[axis.path]) for axis in axes): results
+        for point, results in zip(swept.points, swept.results, strict=True)
+    }
+    return of_results(tuple(axes), cells, metrics)
+
+
+def of_results(axes: tuple[Axis, ...], results: Mapping[Place, Results], metrics: Sequence[str] = METRICS) -> Grid:
+    """The grid of results that were run for each place."""
+    cells, ranked_by, n = {}, "", 0
+    for place, one in results.items():
+        best = one.best()
+        shown = [name for name in metrics if name in one.metrics]
+        means = {policy: {name: one.cell(policy, name)["mean"] for name in shown} for policy in one.policies}
+        cells[place] = Cell(means, best.order, bool(best.clear))
+        if place == tuple(axis.base for axis in axes):
+            ranked_by = best.metric or ""
+            n = int(one.stamp.get("replications", 0)) or len(next(iter(one.rows.values())))
+    return Grid(axes, cells, ranked_by, n)

@@ -1,0 +1,114 @@
+"""Every chart keeps the contract: a message from the figures, words for who cannot see, the same bytes twice."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+import handmade
+import matplotlib
+import pytest
+from matplotlib.text import Text
+
+from marketsim import charts
+from marketsim.charts import saving
+from marketsim.charts.chart import SIZES, NothingToDraw
+from marketsim.i18n.locale import Locale
+
+CHINESE = Locale("zh", "CNY", 7.1, "2026-01-01", "test")
+EVERY = pytest.mark.parametrize("name", list(charts.KINDS))
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return handmade.tables()
+
+
+def figures_of(name, tables):
+    return charts.KINDS[name].figures(tables)
+
+
+@EVERY
+def test_the_hand_made_tables_feed_every_chart(name, tables):
+    assert charts.KINDS[name].fits(tables)
+    assert len(figures_of(name, tables).table)
+
+
+@EVERY
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_message_question_and_words_are_said_in_both_languages(name, lang, tables):
+    chart, locale = charts.KINDS[name], Locale("en") if lang == "en" else CHINESE
+    figures = figures_of(name, tables)
+    for sentence in (figures.message, chart.question, chart.title, figures.alt, *figures.notes):
+        assert locale.say(sentence).strip()
+        assert "{" not in locale.say(sentence)
+    assert locale.say(figures.message) in chart.alt(figures, locale)
+    assert "nan" not in chart.alt(figures, locale).lower().split()
+
+
+@EVERY
+@pytest.mark.parametrize("size", list(SIZES))
+def test_the_title_is_the_message_and_no_text_leaves_the_sheet(name, size, tables):
+    chart, figures = charts.KINDS[name], figures_of(name, tables)
+    figure = chart.draw(figures, size, "en", "a stamp")
+    assert tuple(figure.get_size_inches()) == SIZES[size]
+    texts = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    said = " ".join(text.get_text() for text in figure.texts)
+    assert Locale().say(figures.message) in said
+    width, height = figure.get_size_inches() * figure.dpi
+    for text in texts:
+        box = text.get_window_extent(figure.canvas.get_renderer())
+        inside = box.x0 > -1 and box.y0 > -1 and box.x1 < width + 1 and box.y1 < height + 1
+        assert inside or not text.get_text().strip(), f"{text.get_text()!r} leaves the sheet: {box}"
+
+
+@EVERY
+def test_head_and_notes_do_not_run_into_each_other(name, tables):
+    figure = charts.KINDS[name].draw(figures_of(name, tables), "square", "en", "a stamp")
+    renderer = figure.canvas.get_renderer()
+    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in figure.texts if text.get_text().strip()]
+    for place, (one, box) in enumerate(boxes):
+        for other, under in boxes[place + 1 :]:
+            wide, tall = min(box.x1, under.x1) - max(box.x0, under.x0), min(box.y1, under.y1) - max(box.y0, under.y0)
+            assert wide < 2 or tall < 3.5, f"{one!r} covers {other!r}"
+
+
+@EVERY
+def test_drawing_twice_gives_the_same_bytes_and_leaves_settings_alone(name, tables):
+    chart, figures = charts.KINDS[name], figures_of(name, tables)
+    before = dict(matplotlib.rcParams)
+    first, second = (chart.draw(figures, "wide", "en", "stamp") for _ in range(2))
+    assert saving.png(first, 60) == saving.png(second, 60)
+    assert saving.svg(first, "x") == saving.svg(second, "x")
+    assert dict(matplotlib.rcParams) == before
+
+
+@EVERY
+def test_an_svg_is_well_formed_names_its_picture_and_keeps_its_ids_to_itself(name, tables):
+    chart, figures = charts.KINDS[name], figures_of(name, tables)
+    text = saving.svg(chart.draw(figures, "wide", titled=False), "mine", "A title", "Words & <more>")
+    root = ET.fromstring(text)
+    assert root.attrib["role"] == "img"
+    assert root.attrib["aria-label"] == "Words & <more>"
+    assert all(found.startswith("mine-") for found in re.findall(r'\bid="([^"]+)"', text))
+    assert not re.search(r"https?://(?!www\.w3\.org)", text)
+
+
+@EVERY
+def test_no_text_is_read_as_mathematics(name, tables):
+    figure = charts.KINDS[name].draw(figures_of(name, tables), "wide", "en", "cost $x$ and $y$")
+    assert not any(text.get_parse_math() for text in figure.findobj(Text))
+
+
+@EVERY
+def test_no_rows_are_no_chart_and_no_crash(name, tables):
+    chart = charts.KINDS[name]
+    for needed in chart.needs:
+        assert not chart.fits({**tables, needed: tables[needed].head(0)})
+    assert not chart.fits({})
+
+
+def test_nothing_to_draw_says_what_is_missing(tables):
+    nobody = tables["replications"].assign(missed_deadline_share=float("nan"))
+    with pytest.raises(NothingToDraw, match="no job has a deadline"):
+        charts.KINDS["cost_misses"].figures({**tables, "replications": nobody})
