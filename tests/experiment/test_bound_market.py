@@ -20,7 +20,7 @@ from marketsim.policies.procurement.fixed_plan import FixedPlan
 from marketsim.settings import Seconds
 from marketsim.streams import Dice
 from marketsim.supply.lead import Constant, Delivery
-from marketsim.supply.offer import Offer
+from marketsim.supply.offer import Charge, Offer
 from marketsim.supply.rental import RentalTerms
 from marketsim.supply.shape import Shape
 from marketsim.units import HOUR_S, MICRO, UNLIMITED
@@ -105,6 +105,20 @@ def test_a_contract_is_there_after_its_lead_and_is_resold_at_the_end() -> None:
     # a term of 40 h, delivered as late as its first slot allows, of which 9 are used: half of what is left comes back
     sold = world(jobs((0, 10, 10)), metered("od", Path.constant(3.0)), rental(1.0, 40, resale=0.5), hours=10)
     assert everything(sold) == pytest.approx(9 + 31 / 2, rel=1e-4)
+
+
+class WithFee(RentalTerms):
+    """A contract with a fee of 7 USD at signing."""
+
+    def at_signing(self, instances: int, at_s: int, term_s: int | None) -> list[Charge]:
+        return [Charge(at_s, "expense:fee", "cash", 7 * MICRO * instances, 7 * MICRO * instances)]
+
+
+def test_a_fee_at_signing_is_part_of_what_a_contract_costs() -> None:
+    at_once = Delivery(Constant(time=Seconds(0)), Dice(0), Path.constant(1.0))
+    fee = Offer("rent", "rental", Shape("H100"), commitment=WithFee(Path.constant(1.0), 10 * HOUR_S, at_once))
+    one = world(jobs((0, 10, 10)), metered("od", Path.constant(3.0)), fee, hours=20)
+    assert everything(one) == pytest.approx(17.0, rel=CLOSE)
 
 
 def test_blocks_are_whole_where_that_is_asked_for() -> None:

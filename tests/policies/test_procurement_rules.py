@@ -35,8 +35,9 @@ def seen(*steps: float, step_s: int = HOUR_S) -> Seen:
     return Seen(np.array(steps, float), step_s, len(steps) * step_s, 0)
 
 
-def rental(usd: float, term_s: int, block: int = 1) -> Offer:
-    return Offer("rent", "rental", Shape("H100"), commitment=RentalTerms(Path.constant(usd), term_s, AT_ONCE, block))
+def rental(usd: float, term_s: int, block: int = 1, lead_s: int = 0) -> Offer:
+    delivery = Delivery(Constant(time=Seconds(lead_s)), Dice(0), Path.constant(1.0))
+    return Offer("rent", "rental", Shape("H100"), commitment=RentalTerms(Path.constant(usd), term_s, delivery, block))
 
 
 def owned(usd: float, life_s: int = 4 * YEAR_S) -> Offer:
@@ -85,6 +86,9 @@ def test_smoothing_follows_a_level_at_its_weight_and_keeps_the_course_of_the_sea
     assert rising.path(seen(1, 2, 3), 3).tolist() == [4, 5, 6]
     damped = kind(season=Seconds(HOUR_S), level_weight=1.0, trend_weight=1.0, damping=0.5)
     assert damped.path(seen(1, 2), 2).tolist() == [2.5, 2.75]
+    # level 1, 1.5, then half of 4 and half of 1.5 + 0.5 x 0.5; the rise to 2.875 is halved once more
+    halves = kind(season=Seconds(HOUR_S), level_weight=0.5, trend_weight=1.0, damping=0.5)
+    assert halves.path(seen(1, 2, 4), 1).tolist() == [2.875 + 1.375 / 2]
     falling = kind(season=Seconds(HOUR_S), level_weight=1.0, trend_weight=1.0, damping=1.0)
     assert falling.path(seen(2, 1), 3).tolist() == [0, 0, 0]
     assert kind().path(seen(1, 2), 3) is None
@@ -174,6 +178,15 @@ def test_contracts_are_signed_in_blocks_and_again_when_they_run_out() -> None:
     # on day 35 only three days are left: 14 days' fee for them would be 4.67 an hour, more than on demand
     world = level_world(38, [5], on_demand(3.0), rental(1.0, 14 * DAY_S, block=2))
     assert signed(world, rule) == [(7, 4), (21, 4)]
+
+
+def test_a_contract_that_will_have_ended_when_the_next_could_come_is_replaced_a_lead_ahead() -> None:
+    rule = procurement.KINDS["reserve_quantile"](
+        offer="rent", forecast=forecast.KINDS["empirical_quantiles"](step=Seconds(DAY_S))
+    )
+    world = level_world(45, [2], on_demand(3.0), rental(1.0, 14 * DAY_S, lead_s=7 * DAY_S))
+    # signed on day 7 for days 14 to 28; on day 21 for days 28 to 42; on day 35 too little would be left
+    assert signed(world, rule) == [(7, 2), (21, 2)]
 
 
 def test_the_online_rule_signs_once_the_fee_has_been_spent() -> None:
