@@ -1,8 +1,8 @@
 """What an importer is: it reads one published layout strictly and gives the package's own table, and its CSV.
 
-Job traces become `job,submit_s,duration_s,gpus,...`, requests `t_s,input_tokens,output_tokens`, rates `t_s,rps`. Rows
-that the table cannot say (a job without a GPU, one that never ran) are left out and counted by reason, never dropped
-silently.
+Job traces become `job,submit_s,duration_s,gpus,...`, requests `t_s,input_tokens,output_tokens`, rates `t_s,rps`,
+prices as `price_table.py` beside this says. Rows that the table cannot say (a job without a GPU, one that never ran)
+are left out and counted by reason, never dropped silently.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from marketsim.demand import tracefile
 from marketsim.demand.tracefile import Trace
 from marketsim.errors import Fault, InputError
+from marketsim.importers.price_table import PriceBook, PriceSeries
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +44,7 @@ class RateRecord(NamedTuple):
 class Imported:
     """What was read: the table, how many rows the file has, and why rows were left out."""
 
-    table: Trace | Requests | RateRecord
+    table: Trace | Requests | RateRecord | PriceSeries | PriceBook
     rows: int
     left_out: Mapping[str, int] = field(default_factory=dict)
 
@@ -63,6 +64,8 @@ class Imported:
         """The table as the documented CSV."""
         if isinstance(self.table, Trace):
             return tracefile.text(self.table)
+        if isinstance(self.table, PriceSeries | PriceBook):
+            return self.table.text()
         if isinstance(self.table, Requests):
             rows = zip(*(column.tolist() for column in self.table), strict=True)
             return "t_s,input_tokens,output_tokens\n" + "".join(f"{t:.7f},{a},{b}\n" for t, a, b in rows)
@@ -97,8 +100,10 @@ def _one_of_each(faults: Sequence[Fault]) -> list[Fault]:
     ]
 
 
-def offered(table: Trace | Requests | RateRecord) -> str:
-    """The offered load in words: GPU-seconds and mean GPUs, or requests and tokens a second."""
+def offered(table: Trace | Requests | RateRecord | PriceSeries | PriceBook) -> str:
+    """The offered load in words: GPU-seconds and mean GPUs, or requests and tokens a second; of prices, their span."""
+    if isinstance(table, PriceSeries | PriceBook):
+        return table.summary()
     if isinstance(table, Trace):
         span = int(table.submit_s[-1] - table.submit_s[0]) if len(table) else 0
         mean = f", {table.gpu_seconds / span:.4g} GPUs on average over {span / 86_400:.4g} days" if span else ""

@@ -7,14 +7,17 @@ have: an estimate, said by `check`, and refused with `other_region: refuse`.
 
 from __future__ import annotations
 
+import pathlib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from statistics import median
 from typing import Literal
 
 from pydantic import Field
 
+from marketsim import strict_csv
 from marketsim.data import gpus
 from marketsim.data.tables import table
 from marketsim.errors import Fault, InputError, PriceError, nearest
@@ -64,24 +67,49 @@ class Row:
         return f"{name} in {self.region or 'any'}"
 
 
+def _row(line: Mapping[str, str]) -> Row:
+    """A row of text cells in the catalogue's columns."""
+    return Row(
+        provider=line["provider"],
+        gpu=line["gpu"],
+        memory_gb=float(line["gpu_mem_gb"]) if line["gpu_mem_gb"] else None,
+        instance=line["instance"],
+        gpus=int(float(line["gpus_per_instance"] or 1)),
+        region=line["region"],
+        usd=tuple((column, float(line[name]) if line[name] else None) for column, name in _COLUMNS.items()),
+        date=line["price_date"],
+        source=line["source"],
+        note=line["note"],
+    )
+
+
 @cache
 def rows() -> tuple[Row, ...]:
     """All lines of provider_catalog.csv, in its order; providers that have closed have lines without prices."""
-    return tuple(
-        Row(
-            provider=line["provider"],
-            gpu=line["gpu"],
-            memory_gb=float(line["gpu_mem_gb"]) if line["gpu_mem_gb"] else None,
-            instance=line["instance"],
-            gpus=int(float(line["gpus_per_instance"] or 1)),
-            region=line["region"],
-            usd=tuple((column, float(line[name]) if line[name] else None) for column, name in _COLUMNS.items()),
-            date=line["price_date"],
-            source=line["source"],
-            note=line["note"],
-        )
-        for line in table("provider_catalog")
-    )
+    return tuple(_row(line) for line in table("provider_catalog"))
+
+
+def _price_cell(text: str) -> str:
+    if text.strip():
+        strict_csv.positive(text)
+    return text.strip()
+
+
+def _own_book(folder: pathlib.Path | None, name: str, key: str) -> tuple[Row, ...]:
+    """The lines of a price book of the user's own."""
+    path = strict_csv.local_file(folder, name, key)
+    state = path.stat()
+    return read_book(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=16)
+def read_book(path: pathlib.Path, changed_ns: int, size: int) -> tuple[Row, ...]:
+    """The lines of a CSV in the catalogue's columns; cached by its state on disk."""
+    columns: dict[str, strict_csv.Parser] = dict.fromkeys(table("provider_catalog")[0], str)
+    columns |= {"provider": strict_csv.word, "gpu": strict_csv.word, "gpu_mem_gb": _price_cell}
+    columns |= {"gpus_per_instance": _price_cell} | dict.fromkeys(_COLUMNS.values(), _price_cell)
+    got = strict_csv.read(path, columns)
+    return tuple(_row({name: got[name][row] for name in columns}) for row in range(len(got["line"])))
 
 
 @dataclass(frozen=True)
@@ -103,24 +131,31 @@ class Catalogue(PriceProcess):
         default=None, description="on_demand, spot, commit1y, commit3y; by the offer's kind where not given"
     )
     discount: OpenShare = Field(default=0.0, description="negotiated share off the list price")
+    book: str | None = Field(
+        default=None, description="own price book beside the scenario, a CSV in the catalogue's columns"
+    )
     other_region: Literal["scaled", "refuse"] = Field(
         default="scaled", description="what to do where the provider lists the region but not this shape in it"
     )
 
-    def find(self, asked: Asked) -> Found:
+    def find(self, asked: Asked, folder: pathlib.Path | None = None) -> Found:
         """The price before discount, and its row; PriceError where there is none or there are several."""
-        return look_up(asked, self.column or asked.column, self.region or asked.zone, self.instance, self.other_region)
+        column, zone = self.column or asked.column, self.region or asked.zone
+        lines = rows() if self.book is None else _own_book(folder, self.book, f"{asked.place}.book")
+        return look_up(asked, column, zone, self.instance, self.other_region, lines)
 
     def draw(self, throw: Throw, asked: Asked) -> Path:
         """The price, for ever."""
-        return Path.constant(self.now(asked))
+        return Path.constant(self.find(asked, throw.folder).usd * (1 - self.discount))
 
-    def now(self, asked: Asked) -> float:
-        """USD per GPU-hour after discount."""
-        return self.find(asked).usd * (1 - self.discount)
+    def now(self, asked: Asked) -> float | None:
+        """USD per GPU-hour after discount; None where it stands in a file."""
+        return None if self.book is not None else self.find(asked).usd * (1 - self.discount)
 
     def warnings(self, asked: Asked, today: str) -> tuple[str, ...]:
         """An old price, an estimated one, one whose date is not known."""
+        if self.book is not None:
+            return ()
         found = self.find(asked)
         said = []
         if found.estimate:
@@ -134,12 +169,18 @@ class Catalogue(PriceProcess):
 
 
 def look_up(
-    asked: Asked, column: Column, zone: str, instance: str | None, other_region: Literal["scaled", "refuse"] = "refuse"
+    asked: Asked,
+    column: Column,
+    zone: str,
+    instance: str | None,
+    other_region: Literal["scaled", "refuse"] = "refuse",
+    lines: Sequence[Row] | None = None,
 ) -> Found:
     """The one row with a price of the asked shape; PriceError that names what is near where there is not one."""
-    provider = _provider(asked)
+    lines = rows() if lines is None else lines
+    provider = _provider(asked, lines)
     gpu = gpu_name(asked.gpu)
-    of_gpu = [row for row in rows() if row.provider == provider and row.name == gpu]
+    of_gpu = [row for row in lines if row.provider == provider and row.name == gpu]
     shaped = [row for row in of_gpu if row.gpus == asked.gpus and row.price(column) is not None]
     if instance is not None:
         shaped = [row for row in shaped if row.instance == instance]
@@ -147,11 +188,11 @@ def look_up(
     if not here and not zone and len({row.region for row in shaped}) == 1:
         here = shaped
     if not here and shaped and other_region == "scaled":
-        scaled = _scaled(provider, zone, shaped, column)
+        scaled = _scaled(provider, zone, shaped, column, lines)
         if scaled is not None:
             return scaled
     if not here:
-        raise _missing(asked, column, zone, of_gpu, provider)
+        raise _missing(asked, column, zone, of_gpu, provider, lines)
     if len(here) > 1:
         named = "; ".join(f"{row.instance or 'no name'} at {row.price(column):g} ({row.date})" for row in here)
         what = f"{len(here)} rows of the catalogue fit {asked.gpu} x{asked.gpus} of {provider}; name its `instance`"
@@ -161,14 +202,14 @@ def look_up(
     return Found(price, here[0])
 
 
-def _provider(asked: Asked) -> str:
+def _provider(asked: Asked, lines: Sequence[Row]) -> str:
     """The catalogue's spelling of the provider; PriceError for one that is closed or unknown."""
-    known = {row.provider.split("(")[0].lower(): row.provider for row in rows()} | {
-        row.provider.lower(): row.provider for row in rows()
+    known = {row.provider.split("(")[0].lower(): row.provider for row in lines} | {
+        row.provider.lower(): row.provider for row in lines
     }
     name = known.get(asked.provider.lower())
     if name is None:
-        names = sorted({row.provider for row in rows()} - set(CLOSED))
+        names = sorted({row.provider for row in lines} - set(CLOSED))
         what = "the catalogue has no such provider; give the price itself"
         raise PriceError(Fault(what, key=asked.place, got=asked.provider, allowed=", ".join(names),
                                hint=nearest(asked.provider, names)))  # fmt: skip
@@ -197,17 +238,17 @@ def _covers(region: str, zone: str) -> bool:
     return bool(zone) and re.fullmatch(re.escape(region) + r"-?[a-z]?", zone) is not None and region not in ANYWHERE
 
 
-def _scaled(provider: str, zone: str, shaped: list[Row], column: Column) -> Found | None:
+def _scaled(provider: str, zone: str, shaped: list[Row], column: Column, lines: Sequence[Row]) -> Found | None:
     """An estimate from another region, by the median price ratio over shapes that both regions have on demand."""
     for row in shaped:
         elsewhere = {
             (other.gpu, other.instance): other.price("on_demand")
-            for other in rows()
+            for other in lines
             if other.provider == provider and other.region == row.region
         }
         ratios = [
             here / there
-            for other in rows()
+            for other in lines
             if other.provider == provider and _covers(other.region, zone)
             and (here := other.price("on_demand")) and (there := elsewhere.get((other.gpu, other.instance)))
         ]  # fmt: skip
@@ -221,9 +262,11 @@ def _scaled(provider: str, zone: str, shaped: list[Row], column: Column) -> Foun
     return None
 
 
-def _missing(asked: Asked, column: Column, zone: str, of_gpu: list[Row], provider: str) -> PriceError:
+def _missing(
+    asked: Asked, column: Column, zone: str, of_gpu: list[Row], provider: str, lines: Sequence[Row]
+) -> PriceError:
     same_shape = [row for row in of_gpu if row.gpus == asked.gpus]
-    near = same_shape or of_gpu or [row for row in rows() if row.provider == provider]
+    near = same_shape or of_gpu or [row for row in lines if row.provider == provider]
     listed = [row for row in near if row.price(column) is not None] or near
     shown = "; ".join(str(row) for row in listed[:5]) + (" ..." if len(listed) > 5 else "")
     lacks = "" if any(row.price(column) is not None for row in near) else f" (none of them has a {column} price)"

@@ -138,34 +138,42 @@ def fit_prices(
 
 def read_series(path: pathlib.Path, on_demand: pathlib.Path | None) -> list[Series]:
     """One daily series or several: many-series files as they are, single ones by their mean of each day."""
-    if "instance" in strict_csv.header(path):
+    if "date" in strict_csv.header(path):
         return daily_ratios(path, on_demand)
-    day, usd = _daily_means(path)
-    log = np.log(usd)
-    if on_demand is not None:
-        listed_day, listed = _daily_means(on_demand, whole=False)
-        log = log - np.log(listed[np.maximum(np.searchsorted(listed_day, day, side="right") - 1, 0)])
-    return [Series(("", path.stem), day, log)]
+    listed = _steps_of(on_demand) if on_demand is not None else None
+    found = []
+    for name, (seconds, prices) in _steps_of(path).items():
+        day, usd = _daily_means(seconds, prices)
+        log = np.log(usd)
+        if listed is not None:
+            if name not in listed and len(listed) > 1:
+                continue
+            at_s, list_usd = listed.get(name) or next(iter(listed.values()))
+            place = np.searchsorted(at_s, (day + 1) * DAY_S, side="left") - 1
+            log = log - np.log(list_usd[np.maximum(place, 0)])
+        found.append(Series(name if any(name) else ("", path.stem), day, log))
+    if not found:
+        raise InputError(Fault("no series of spot prices has an on-demand price", file=path.name))
+    return found
 
 
-def _daily_means(path: pathlib.Path, whole: bool = True) -> tuple[np.ndarray, Floats]:
-    """(days since 1970, mean price of the day) of a file of steps; whole False: days of its rows and their prices."""
+def _steps_of(path: pathlib.Path) -> Mapping[tuple[str, str], tuple[np.ndarray, Floats]]:
+    """(seconds, prices) of each series of a file."""
     from marketsim.prices.replay import read_prices
 
     state = path.stat()
-    seconds, usd, _ = read_prices(path, state.st_mtime_ns, state.st_size)
-    first = int(seconds[0] // DAY_S)
-    if not whole:
-        days, place = np.unique((seconds // DAY_S).astype(np.int64), return_index=True)
-        return days, usd[place]
-    count = int(seconds[-1] // DAY_S) - first + 1
+    return read_prices(path, state.st_mtime_ns, state.st_size).series
+
+
+def _daily_means(seconds: np.ndarray, usd: Floats) -> tuple[np.ndarray, Floats]:
+    """(days since 1970, mean price of each day) of prices that hold from one moment to the next."""
     at_s = np.round(seconds - seconds[0]).astype(np.int64)
-    later = np.concatenate(([True], np.diff(at_s) > 0))
-    steps = Path(at_s[later], usd[later])
-    edges = np.clip((first + np.arange(count + 1)) * DAY_S - seconds[0], 0, None).astype(np.int64)
-    edges[-1] = max(edges[-1], edges[-2] + 1)
-    means = np.diff(steps.until_many(edges)) / np.maximum(np.diff(edges), 1)
-    return first + np.arange(count), np.where(means > 0, means, usd[0])
+    last = np.concatenate((np.diff(at_s) > 0, [True]))
+    steps = Path(at_s[last], usd[last])
+    first = int(seconds[0] // DAY_S)
+    count = int(seconds[-1] // DAY_S) - first + 1
+    edges = np.maximum((first + np.arange(count + 1)) * DAY_S - seconds[0], 0).astype(np.int64)
+    return first + np.arange(count), np.diff(steps.until_many(edges)) / np.diff(edges)
 
 
 def _block(block: dict[str, Any], ratio: bool, ratio_to: str, per: int) -> dict[str, Any]:
