@@ -14,7 +14,9 @@ from marketsim.cli import console, options
 @options.edits
 @options.quiet
 def command(scenario: pathlib.Path, edits: tuple[str, ...], quiet: bool) -> None:
-    """Check SCENARIO: its keys and values, its data files, and whether it can work.
+    """Check a scenario, and whether it can work.
+
+    Its keys and values, its data files, what will run and disappoint.
 
     Faults end with exit code 2, all told at once. Warnings say what will run and disappoint.
     """

@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from marketsim.cli import console, options
+from marketsim.cli import console, options, pictures
 
 REPLICATIONS = 4
 
@@ -17,7 +17,10 @@ REPLICATIONS = 4
 @options.out
 @options.quiet
 def command(replications: int | None, workers: int | None, out: pathlib.Path | None, quiet: bool) -> int:
-    """Run the startup scenario that comes with marketsim: four ways to get compute, compared, in under a minute."""
+    """Run a startup that comes with marketsim.
+
+    Four ways to get compute under several policies, compared in less than a minute.
+    """
     from marketsim import files, scenario, shipped
     from marketsim.cli import run
     from marketsim.experiment.study import run_study
@@ -33,6 +36,7 @@ def command(replications: int | None, workers: int | None, out: pathlib.Path | N
         results = run_study(
             found, None, replications=n, workers=workers, out=folder, given=files.read_text(path), progress=report
         )
+    pictures.add(results, folder, found, files.read_text(path))
     code = run.told(results, found, folder, False, quiet, (), path, ())
     console.say("Next: marketsim init my.yaml, change it, and marketsim run my.yaml -n 20")
     return code

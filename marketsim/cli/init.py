@@ -15,7 +15,10 @@ from marketsim.cli import console
 @click.option("--like", "template", default="startup", metavar="NAME", help="The shipped scenario to start from.")
 @click.option("--name", help="Name of the scenario; the file's name where not given.")
 def command(file: pathlib.Path, template: str, name: str | None) -> None:
-    """Write a scenario to start from into FILE (scenario.yaml), which must not exist yet."""
+    """Write a scenario to start from.
+
+    It goes into FILE (scenario.yaml), which must not exist yet.
+    """
     from marketsim import plain_yaml, scenario, shipped
     from marketsim.errors import Fault, InputError
 

@@ -13,7 +13,7 @@ from marketsim.cli import console
 @click.argument("family", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(family: str | None, as_json: bool) -> None:
-    """List the kinds that a scenario may name, of one FAMILY or of all.
+    """List the kinds that a scenario may name.
 
     `marketsim show FAMILY.KIND` gives a kind's settings with units and defaults.
     """

@@ -29,6 +29,17 @@ COMMANDS = {  # in the order in which they are met; the module holds a command o
     "run": "run",
     "compare": "compare",
     "report": "report",
+    "what-if": "what_if",
+    "sweep": "sweep",
+    "breakeven": "breakeven",
+    "sensitivity": "sensitivity",
+    "tune": "tune",
+    "bound": "bound",
+    "import": "importing",
+    "fit": "fit",
+    "need": "need",
+    "calibrate": "calibrate",
+    "check-policy": "check_policy",
     "list": "listing",
     "show": "show",
     "schema": "schema",
@@ -113,8 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "marketsim"
         message = " ".join(error.format_message().split())
-        end = "" if message.endswith(("?", ".")) else "."
-        say_errors([f"{message[:1].lower()}{message[1:]}{end} See `{where} --help`"])
+        stop = "" if message.endswith(("?", ".")) else "."
+        say_errors([f"{message[:1].lower()}{message[1:]}{stop} See `{where} --help`"])
         return 2
     except (KeyboardInterrupt, click.Abort):
         say_errors([f"interrupted; {_to_go_on(words)}"])

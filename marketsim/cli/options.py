@@ -38,3 +38,15 @@ def several(*options: Callable[[Function], Function]) -> Callable[[Function], Fu
         return function
 
     return apply
+
+
+studied = several(scenario, replications, seed, workers, policy, edits, as_json, quiet)
+over = click.option(
+    "--over",
+    "over",
+    multiple=True,
+    required=True,
+    metavar="KEY=LOW..HIGH|A,B,C",
+    help="A setting and the values it takes, as supply.own.pue=1.1..1.6:5; may be repeated.",
+)
+metric = click.option("--metric", metavar="NAME", help="The metric that is looked at; the objective's where not given.")

@@ -14,7 +14,7 @@ from marketsim.cli import console, options
 @click.option("--format", "form", default="html", type=click.Choice(["html"]), show_default=True, help="What to write.")
 @options.quiet
 def command(results: pathlib.Path, form: str, quiet: bool) -> None:
-    """Write the report of a RESULTS folder into it, and print where it is."""
+    """Write the report of a results folder into it."""
     from marketsim.report.html import write
 
     path = write(results)

@@ -6,15 +6,16 @@ import json
 import pathlib
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketsim.cli import console, options
+from marketsim.cli import console, options, pictures
 
 if TYPE_CHECKING:
+    from marketsim.cli.gates import Gate
     from marketsim.experiment.results import Results
     from marketsim.experiment.study import Progress
 
@@ -38,6 +39,7 @@ _asked = options.several(
     options.quiet,
     click.option("--resume", "begin", flag_value="resume", help="Go on with what the results folder holds (default)."),
     click.option("--fresh", "begin", flag_value="fresh", help="Begin anew, even in a folder of another run."),
+    click.option("--no-pictures", "plain", is_flag=True, help="Tables only, no figures and no report."),
     click.option(
         "--fail-if",
         "gates",
@@ -63,24 +65,26 @@ def command(
     as_json: bool,
     quiet: bool,
     begin: str | None,
+    plain: bool,
     gates: tuple[str, ...],
 ) -> int:
-    """Run the policies of SCENARIO over many replications and compare them.
+    """Run a scenario's policies and compare them.
+
 
     Results go into a folder (results/NAME), which an interrupted run goes on with.
     """
     from marketsim import build, files
-    from marketsim.cli import gates as gating
     from marketsim.cli.reading import checked
     from marketsim.experiment.study import chosen, run_study
     from marketsim.policy_file import FilePolicy
 
     found, _ = checked(scenario, edits, quiet, seed)
-    conditions = [gating.parse(text) for text in gates]
+    conditions = _gates(gates)
     wanted: Any = [*policies, *(FilePolicy(path) for path in policy_files)]
     if policy_files and not policies:
         wanted = [*build.policies_of(found), *wanted]
     chosen(found, wanted or None)
+    given = files.read_text(scenario)
     folder = out if out is not None else pathlib.Path("results") / found.slug
     with progress(quiet) as report:
         results = run_study(
@@ -90,12 +94,28 @@ def command(
             seed=seed,
             workers=workers,
             out=folder,
-            given=files.read_text(scenario),
+            given=given,
             cluster=cluster,
             progress=report,
             fresh=begin == "fresh",
         )
+    if not plain:
+        pictures.add(results, folder, found, given)
     return told(results, found, folder, as_json, quiet, conditions, scenario, edits)
+
+
+def _gates(texts: tuple[str, ...]) -> list[Gate]:
+    """Conditions of `--fail-if`, their metrics known before anything runs."""
+    from marketsim import metrics
+    from marketsim.cli.gates import gate
+    from marketsim.errors import Fault, InputError, nearest
+
+    conditions = [gate(text) for text in texts]
+    for one in conditions:
+        if metrics.describe(one.metric) is None:
+            hint = nearest(one.metric, metrics.KINDS)
+            raise InputError(Fault("no metric has this name", key="--fail-if", got=one.metric, hint=hint))
+    return conditions
 
 
 def told(
@@ -104,12 +124,11 @@ def told(
     folder: pathlib.Path,
     as_json: bool,
     quiet: bool,
-    conditions: Any,
+    conditions: Sequence[Gate],
     file: pathlib.Path,
     edits: tuple[str, ...],
 ) -> int:
     """Print the answer, then what went wrong; the exit code."""
-    from marketsim.cli import gates as gating
     from marketsim.cli import summary
 
     for warning in results.warnings:
@@ -118,13 +137,15 @@ def told(
         console.say(json.dumps(results.to_json(), ensure_ascii=False, allow_nan=False, sort_keys=False))
     else:
         summary.show(results, found.finance.display)
-        console.say(f"All numbers: {folder}/summary.csv; the report: marketsim report {shlex.quote(str(folder))}")
+        where = [f"Tables: {folder}/summary.csv"]
+        where += [f"{what}: {folder / name}" for what, name in pictures.written(folder)]
+        console.say("\n".join(where))
     for line in failures(results, file, edits):
         click.echo(line, err=True)
     code = results.exit_code
-    for gate in conditions:
-        for line in gating.broken(gate, results):
-            click.echo(line, err=True)
+    for condition in conditions:
+        for line in condition.broken(results):
+            click.echo(f"gate broken: {line}", err=True)
             code = code or 1
     return code
 

@@ -12,7 +12,10 @@ from marketsim.cli import console
 @click.command("schema")
 @click.argument("kind", required=False, metavar="[FAMILY.KIND]")
 def command(kind: str | None) -> None:
-    """Print the JSON Schema of a scenario, or of one kind such as supply.spot."""
+    """Print the JSON Schema of a scenario.
+
+    Or of one kind, such as supply.spot.
+    """
     from pydantic import TypeAdapter
 
     if kind is None:

@@ -15,7 +15,9 @@ from marketsim.cli import console, options
 @click.argument("path", required=False, metavar="[KEY]")
 @options.edits
 def command(thing: str, path: str | None, edits: tuple[str, ...]) -> None:
-    """Show a scenario as it is resolved, or the settings of a kind such as supply.spot.
+    """Show a scenario in full, or a kind's settings.
+
+    A kind is named as supply.spot.
 
     KEY is a dotted path into the scenario, such as supply.own: only that part is shown.
     """

@@ -14,8 +14,8 @@ HEADS = {  # in the order of the table; with a half-width behind the mean where 
     "total_cost_usd": "cost",
     "total_with_penalties_usd": "with\npenalties",
     "cash_out_usd": "cash\nout",
-    "missed_deadline_share": "missed\ndeadlines",
-    "unserved_share": "unserved\nrequests",
+    "missed_deadline_share": "missed",
+    "unserved_share": "unserved",
     "utilization": "used",
 }
 WITH_INTERVAL = ("total_cost_usd", "total_with_penalties_usd")

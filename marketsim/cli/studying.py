@@ -1,0 +1,83 @@
+"""What the commands over many studies share: the scenario, the runner, a bar, the metric, a number in words."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from marketsim.cli import run as running
+
+if TYPE_CHECKING:
+    from marketsim.experiment.points import Setting
+    from marketsim.scenario import Scenario
+
+FEW = 10  # replications a point, where none are asked for
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A checked scenario and how it is to be run: what `run_points` takes as keywords is in `how`."""
+
+    scenario: Scenario
+    how: dict[str, Any]
+
+
+@contextmanager
+def asked(
+    path: pathlib.Path,
+    edits: tuple[str, ...],
+    policies: tuple[str, ...],
+    replications: int | None,
+    seed: int | None,
+    workers: int | None,
+    quiet: bool,
+) -> Iterator[Asked]:
+    """The scenario of a command over many points, its warnings told, its runner open while the command works."""
+    from marketsim.cli.reading import checked
+    from marketsim.experiment import runners
+    from marketsim.experiment.study import chosen
+
+    found, _ = checked(path, edits, quiet, seed)
+    chosen(found, list(policies) or None)
+    runner = runners.make(workers)
+    try:
+        with running.progress(quiet) as bar:
+            how = {"replications": replications or FEW, "seed": seed, "runner": runner, "progress": bar}
+            yield Asked(found, how)
+    finally:
+        runner.close()
+
+
+def settings_of(texts: tuple[str, ...]) -> tuple[list[Setting], int | None]:
+    """Settings of `--over`, and the count that one of them asks for."""
+    from marketsim.experiment import points
+
+    pairs = [points.setting(text) for text in texts]
+    counts = [count for _, count in pairs if count is not None]
+    return [one for one, _ in pairs], max(counts, default=None)
+
+
+def metric_of(scenario: Scenario, metric: str | None) -> str:
+    """The metric named, or the objective's. Raises InputError with the nearest name."""
+    from marketsim import metrics
+    from marketsim.errors import Fault, InputError, nearest
+
+    name = metric or (scenario.objective.minimize if scenario.objective else "total_with_penalties_usd")
+    if metrics.describe(name) is None:
+        raise InputError(Fault("no metric has this name", got=name, hint=nearest(name, metrics.KINDS)))
+    return name
+
+
+def number(value: Any) -> str:
+    """A number in four figures, text as it is, nothing as a dash."""
+    if value is None:
+        return "-"
+    return f"{value:,.4g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def span(low: Any, high: Any) -> str:
+    """An interval in words."""
+    return "-" if low is None or high is None else f"{low:+,.4g} to {high:+,.4g}"
