@@ -247,7 +247,11 @@ def _checked(document: plain_yaml.Document, folder: pathlib.Path | None) -> Scen
     except ValidationError as error:
         view = plain_yaml.Document(resolved, document.file, document.places, document.keys, document.labels)
         told = {fault.key for fault in found}
-        found += [_of_like(fault, document) for fault in faults.of(error, Scenario, view) if fault.key not in told]
+        found += [
+            _of_like(fault, document)
+            for fault in faults.of(error, Scenario, view)
+            if fault.key not in told and not _copied(fault, document.data)
+        ]
     except InputError as error:  # raised by a validator, which knows no file
         found += [faults.placed(fault, document) for fault in error.faults]
     if scenario is not None:
@@ -259,6 +263,15 @@ def _checked(document: plain_yaml.Document, folder: pathlib.Path | None) -> Scen
         raise InputError(sorted(found, key=lambda fault: (fault.line or 0, fault.column or 0)))
     scenario._folder = folder
     return scenario
+
+
+def _copied(fault: Fault, data: Mapping[str, Any]) -> bool:
+    """Whether a fault is in what `like` copied: it is told where it was written."""
+    parts = dotted.parts(fault.key) if fault.key else []
+    if len(parts) < 3 or parts[0] != "supply":
+        return False
+    offer = data["supply"].get(parts[1]) if isinstance(data["supply"], Mapping) else None
+    return isinstance(offer, Mapping) and "like" in offer and parts[2] in LIKE and parts[2] not in offer
 
 
 def _of_like(fault: Fault, document: plain_yaml.Document) -> Fault:

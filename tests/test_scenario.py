@@ -106,6 +106,11 @@ def test_like_of_nothing_is_told(other: str) -> None:
     assert any("supply.other.like: " in line for line in told(LIKE.replace("like: cloud", f"like: {other}")))
 
 
+def test_what_is_wrong_in_what_was_copied_is_told_once_where_it_is_written() -> None:
+    (line,) = told(LIKE.replace("shape: {gpu: H100}", "shape: {gpu: H100, gpus: 0}"))
+    assert "supply.cloud.shape.gpus: is out of range" in line
+
+
 def test_like_goes_one_level_only() -> None:
     text = LIKE + "  third:\n    kind: spot\n    like: other\n    usd_per_gpu_hour: 1\n"
     assert any("supply.third.like: " in line for line in told(text))

@@ -51,6 +51,13 @@ def say(text: str = "") -> None:
     click.echo(text)
 
 
+def sentence(text: str) -> None:
+    """A sentence of an answer, broken to the width of tables."""
+    import textwrap
+
+    click.echo(textwrap.fill(text, on_stdout().width, subsequent_indent="  "))
+
+
 def note(text: str, quiet: bool = False) -> None:
     """A line of talk: stderr, so that it never mixes with an answer."""
     if not quiet:

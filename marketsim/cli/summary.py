@@ -39,7 +39,7 @@ def show(results: Results, display: Any = None) -> None:
         [f"  policy\n  ({currency})", *(HEADS[name] for name in metrics)], rows, numbers=range(1, 1 + len(metrics))
     )
     for line in verdict(results, best):
-        console.say(line)
+        console.sentence(line)
 
 
 def _currency(display: Any) -> tuple[str, float]:

@@ -1,0 +1,398 @@
+"""The command line: answers on stdout, talk on stderr, exit codes, one document, a results folder that is one's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from marketsim import shipped
+from marketsim.cli.main import COMMANDS, main
+from marketsim.errors import InputError
+
+TINY = """\
+name: tiny
+horizon: 20 d
+demand:
+  train:
+    kind: training
+    arrivals: {kind: poisson, per_day: 2}
+    work_gpu_hours: {kind: lognormal, median: 4, p90: 8}
+    deadline: {kind: after_arrival, within: 12 h, usd_per_late_day: 100}
+supply:
+  cloud:
+    kind: on_demand
+    provider: AWS
+    shape: {gpu: H100, gpus: 1}
+    usd_per_gpu_hour: 2
+  cloud-spot:
+    kind: spot
+    like: cloud
+    usd_per_gpu_hour: 0.7
+    availability: {kind: two_state, available: {kind: exponential, mean: 20 h}, gone: {kind: exponential, mean: 2 h}}
+policies:
+  cloud-only: {placement: {kind: on_demand_only}}
+  spot-first: {placement: {kind: spot_greedy}}
+"""
+METRICS = (
+    "total_cost_usd",
+    "total_with_penalties_usd",
+    "cash_out_usd",
+    "missed_deadline_share",
+    "utilization",
+    "unserved_share",
+    "jobs",
+)
+
+
+@pytest.fixture
+def tiny(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """A folder with a tiny scenario, as the working directory."""
+    (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line here; exit code, stdout, stderr."""
+
+    def call(*words: str) -> tuple[int, str, str]:
+        code = main(words)
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def marketsim(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
+    """Run a command line in a process of its own."""
+    command = [sys.executable, "-c", "from marketsim.cli.main import run_and_exit; run_and_exit()", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **more)  # type: ignore[call-overload, no-any-return]
+
+
+def test_every_command_has_help_and_a_sentence_that_fits(run: Run) -> None:
+    code, out, _ = run("--help")
+    assert code == 0
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert "..." not in out.split("Commands:")[1]
+    for name in COMMANDS:
+        code, out, err = run(name, "--help")
+        assert (code, err) == (0, "")
+        assert out.startswith(f"Usage: marketsim {name}")
+
+
+def test_without_a_command_it_says_what_there_is(run: Run) -> None:
+    code, out, _ = run()
+    assert code == 0
+    assert "demo" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("rnu",), "Did you mean run?"),
+        (("run", "tiny.yaml", "--replicatons", "5"), "--replications"),
+        (("run", "tiny.yaml", "--replications", "ten"), "--replications"),
+        (("run", "tiny.yaml", "-n", "0"), "--replications"),
+        (("run", "tiny.yaml", "--seed", "-1"), "--seed"),
+        (("run",), "SCENARIO"),
+        (("run", "no_such.yaml"), "no_such.yaml: no such file"),
+        (("run", "."), "directory"),
+        (("run", "/dev/zero"), "regular file"),
+        (("run", "jobs.pkl"), "pickle"),
+        (("run", "tiny.yaml", "--set", "supply.cloud.gpuz=4"), "gpuz"),
+        (("run", "tiny.yaml", "--set", "supply.cloud.shape.gpuz=4"), "Did you mean gpu?"),
+        (("run", "tiny.yaml", "--policy", "spot-fist"), "Did you mean spot-first?"),
+        (("run", "tiny.yaml", "--fail-if", "total_cost > 1"), "Did you mean total_cost_usd?"),
+        (("run", "tiny.yaml", "--fail-if", "nonsense"), "--fail-if"),
+        (("run", "tiny.yaml", "--policy-file", "none.py"), "none.py: no such file"),
+        (("run", "tiny.yaml", "-j", "100000"), "--workers"),
+        (("what-if", "tiny.yaml"), "--set"),
+        (("what-if", "tiny.yaml", "--set", "seed=-2"), "--set seed=-2: seed"),
+        (("sweep", "tiny.yaml", "--over", "seed"), "LOW..HIGH"),
+        (("tune", "tiny.yaml", "--over", "queue.kind=fifo,edf"), "--policy"),
+        (("compare", "nowhere"), "nowhere"),
+        (("report", "nowhere"), "nowhere"),
+        (("list", "suply"), "Did you mean supply?"),
+        (("show", "supply.spott"), "Did you mean spot?"),
+        (("show", "tiny.yaml", "supply.nix"), "no such key"),
+        (("schema", "supply.nix"), "no such kind of supply"),
+        (("import", "philli", "tiny.yaml"), "Did you mean philly?"),
+        (("fit", "prices", "none.csv"), "none.csv: no such file"),
+        (("check-policy", "none.py"), "none.py: no such file"),
+        (("init", "x.yaml", "--like", "starup"), "Did you mean startup?"),
+        (("init", "nowhere/x.yaml"), "folder does not exist"),
+        (("init", "tiny.yaml"), "left as it is"),
+    ],
+)
+def test_what_is_supplied_wrong_ends_with_two_and_one_line(
+    tiny: pathlib.Path, run: Run, words: tuple[str, ...], says: str
+) -> None:
+    (tiny / "jobs.pkl").write_bytes(b"")
+    before = sorted(path.name for path in tiny.rglob("*"))
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1, err
+    assert err.startswith("error: ")
+    assert says in err
+    assert sorted(path.name for path in tiny.rglob("*")) == before
+
+
+def test_run_prints_a_table_within_80_columns_and_marks_the_best(tiny: pathlib.Path, run: Run) -> None:
+    code, out, _ = run("run", "tiny.yaml", "-n", "4", "-j", "1", "--no-pictures")
+    assert code == 0
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert "* spot-first" in out
+    assert "* best by" in out
+    assert (tiny / "results" / "tiny" / "summary.csv").is_file()
+    assert (tiny / "results" / "tiny" / "scenario.yaml").read_text() == TINY
+
+
+def test_json_is_exactly_one_document_with_every_promised_metric(tiny: pathlib.Path, run: Run) -> None:
+    code, out, _ = run("run", "tiny.yaml", "-n", "3", "-j", "1", "--json", "-q", "--no-pictures")
+    assert code == 0
+    assert out.count("\n") == 1
+    document = json.loads(out)
+    assert document["schema_version"] == 1
+    assert document["currency"] == "USD"
+    assert list(document["policies"]) == ["cloud-only", "spot-first"]
+    for cells in document["policies"].values():
+        for metric in METRICS:
+            assert set(cells[metric]) == {"mean", "low", "high", "p10", "p90", "n"}
+    assert document["policies"]["cloud-only"]["total_cost_usd"]["mean"] > 0
+
+
+def test_what_was_run_is_not_run_again_and_another_run_is_kept_out(tiny: pathlib.Path, run: Run) -> None:
+    first = run("run", "tiny.yaml", "-n", "2", "-j", "1", "--json", "-q", "--no-pictures")
+    stamp = (tiny / "results/tiny/stamp.json").read_bytes()
+    again = run("run", "tiny.yaml", "-n", "2", "-j", "1", "--json", "-q", "--no-pictures", "--resume")
+    assert again[:2] == first[:2]
+    code, out, err = run("run", "tiny.yaml", "-n", "2", "-j", "1", "--seed", "9", "--no-pictures")
+    assert (code, out) == (2, "")
+    assert "results" in err
+    assert (tiny / "results/tiny/stamp.json").read_bytes() == stamp
+    fresh = run("run", "tiny.yaml", "-n", "2", "-j", "1", "--seed", "9", "--fresh", "--json", "-q", "--no-pictures")
+    assert fresh[0] == 0
+    assert fresh[1] != first[1]
+
+
+def test_a_file_where_the_results_go_is_left_alone(tiny: pathlib.Path, run: Run) -> None:
+    (tiny / "results").write_text("mine")
+    code, out, err = run("run", "tiny.yaml", "-n", "1", "-j", "1")
+    assert (code, out) == (2, "")
+    assert "results" in err
+    assert (tiny / "results").read_text() == "mine"
+
+
+def test_a_gate_that_is_broken_ends_with_one_and_names_it(tiny: pathlib.Path, run: Run) -> None:
+    words = ("run", "tiny.yaml", "-n", "2", "-j", "1", "-q", "--no-pictures")
+    code, out, err = run(*words, "--fail-if", "total_cost_usd > 1")
+    assert code == 1
+    assert "best by" in out
+    assert "gate broken: cloud-only: total_cost_usd mean" in err
+    assert run(*words, "--fail-if", "total_cost_usd < 0")[0] == 0
+
+
+def test_the_seed_of_the_command_line_is_that_of_the_scenario(tiny: pathlib.Path, run: Run) -> None:
+    rest = ("-n", "2", "-j", "1", "--json", "-q", "--no-pictures", "--out")
+    one = json.loads(run("run", "tiny.yaml", "--seed", "5", *rest, "a")[1])
+    other = json.loads(run("run", "tiny.yaml", "--set", "seed=5", *rest, "b")[1])
+    assert one["policies"] == other["policies"]
+
+
+OWN = """\
+from marketsim.policies.policy import Scale, Start
+
+class Patient:
+    name = "mine"
+    def decide(self, view):
+        return [Start(job.id, "cloud") for job in view.waiting() if view.can_start(job, "cloud")][:1]
+"""
+
+
+def test_a_policy_file_runs_beside_the_scenarios_own(tiny: pathlib.Path, run: Run) -> None:
+    (tiny / "mine.py").write_text(OWN)
+    code, out, _ = run(
+        "run", "tiny.yaml", "-n", "2", "-j", "1", "--policy-file", "mine.py", "--json", "-q", "--no-pictures"
+    )
+    assert code == 0
+    policies = json.loads(out)["policies"]
+    assert list(policies) == ["cloud-only", "spot-first", "mine"]
+    assert policies["mine"]["total_cost_usd"]["mean"] == pytest.approx(policies["cloud-only"]["total_cost_usd"]["mean"])
+
+
+def test_check_policy_runs_it_and_tells_what_is_wrong(tiny: pathlib.Path, run: Run) -> None:
+    (tiny / "mine.py").write_text(OWN)
+    code, out, _ = run("check-policy", "mine.py", "--scenario", "tiny.yaml")
+    assert code == 0
+    assert "mine: right in three worlds" in out
+    for text, says in [
+        ("def f(:\n", "mine.py:1:7: not Python"),
+        ("x = 1\n", "defines no policy"),
+        ("1/0\n", "ZeroDivisionError"),
+        (OWN.replace('"cloud"', '"clod"'), "clod"),
+    ]:
+        (tiny / "mine.py").write_text(text)
+        code, out, err = run("check-policy", "mine.py", "--scenario", "tiny.yaml")
+        assert (code, out) == (2, "")
+        assert says in err
+        assert err.count("\n") == 1
+
+
+def test_what_if_and_sweep_answer_in_one_document(tiny: pathlib.Path, run: Run) -> None:
+    rest = ("tiny.yaml", "-n", "3", "-j", "1", "-q", "--json")
+    code, out, _ = run("what-if", *rest, "--set", "supply.cloud.usd_per_gpu_hour=4", "--metric", "total_cost_usd")
+    rows = json.loads(out)
+    assert code == 0
+    assert [row["policy"] for row in rows] == ["cloud-only", "spot-first"]
+    assert rows[0]["share"] == pytest.approx(1.0)  # twice the price of the only offer it uses
+    code, out, _ = run("sweep", *rest, "--over", "supply.cloud.usd_per_gpu_hour=1..3:3", "--policy", "cloud-only")
+    means = [row["total_with_penalties_usd"] for row in json.loads(out)]
+    assert means[2] - means[1] == pytest.approx(means[1] - means[0])
+
+
+def test_compare_pairs_two_folders(tiny: pathlib.Path, run: Run) -> None:
+    rest = ("-n", "3", "-j", "1", "-q", "--no-pictures", "--out")
+    run("run", "tiny.yaml", *rest, "a")
+    run("run", "tiny.yaml", "--set", "supply.cloud.usd_per_gpu_hour=4", *rest, "b")
+    code, out, _ = run("compare", "a", "b", "--json", "--metric", "total_cost_usd")
+    assert code == 0
+    row = next(row for row in json.loads(out) if row["policy"] == "cloud-only")
+    assert row["share"] == pytest.approx(1.0)
+    code, out, _ = run("compare", "a")
+    assert code == 0
+    assert "cloud-only" in out
+
+
+def test_the_report_of_a_folder_is_written_into_it(tiny: pathlib.Path, run: Run) -> None:
+    run("run", "tiny.yaml", "-n", "3", "-j", "1", "-q")
+    assert {path.suffix for path in (tiny / "results/tiny/figures").iterdir()} == {".png", ".svg", ".txt"}
+    (tiny / "results/tiny/report.html").unlink()
+    run("run", "tiny.yaml", "-n", "3", "-j", "1", "-q")
+    code, out, _ = run("report", "results/tiny")
+    assert code == 0
+    assert pathlib.Path(out.strip()).read_text(encoding="utf-8").startswith("<!")
+
+
+def test_init_writes_a_scenario_that_is_right_under_its_own_name(tiny: pathlib.Path, run: Run) -> None:
+    code, out, _ = run("init", "mine.yaml", "--like", "speech", "--name", "=Mine: 1")
+    assert code == 0
+    assert "marketsim check mine.yaml" in out
+    assert run("check", "mine.yaml")[0] == 0
+    assert run("show", "mine.yaml", "name")[1].strip() == "'=Mine: 1'"
+
+
+def test_show_gives_text_that_is_read_back(tiny: pathlib.Path, run: Run) -> None:
+    code, out, _ = run("show", "tiny.yaml", "--set", "seed=7")
+    assert code == 0
+    (tiny / "again.yaml").write_text(out)
+    assert run("check", "again.yaml")[0] == 0
+    assert run("show", "again.yaml")[1] == out
+
+
+def test_list_show_and_schema_know_every_family(run: Run) -> None:
+    from marketsim import families
+
+    found = json.loads(run("list", "--json")[1])
+    assert set(found) == set(families.FAMILIES)
+    for family in ("demand", "prices", "supply", "placement", "queue", "procurement", "levers", "metrics"):
+        assert found[family]
+        assert all(text for text in found[family].values())
+        code, out, _ = run("show", f"{family}.{next(iter(found[family]))}")
+        assert (code, bool(out)) == (0, True)
+    schema = json.loads(run("schema")[1])
+    assert {"name", "demand", "supply"} == set(schema["required"])
+    assert json.loads(run("schema", "supply.spot")[1])["properties"]["notice"]["type"] == "string"
+
+
+def test_no_colour_where_stdout_is_no_terminal() -> None:
+    done = marketsim("list", "prices", env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"})
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+
+
+def test_a_reader_that_leaves_is_left_quietly() -> None:
+    command = f"{sys.executable} -c 'from marketsim.cli.main import run_and_exit; run_and_exit()' schema"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -1; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "{\n"
+    assert done.stderr == ""
+    assert done.returncode in (0, 141)
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="no /dev/full here")
+def test_an_answer_that_cannot_be_written_ends_with_one() -> None:
+    command = f"{sys.executable} -c 'from marketsim.cli.main import run_and_exit; run_and_exit()' list prices"
+    done = subprocess.run(["bash", "-c", f"{command} > /dev/full"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "space" in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_how_to_go_on(tiny: pathlib.Path, number: signal.Signals, code: int) -> None:
+    words = ["run", "tiny.yaml", "-n", "100000", "-j", "1", "--no-pictures"]
+    command = [sys.executable, "-c", "from marketsim.cli.main import run_and_exit; run_and_exit()", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    store = tiny / "results/tiny/store.sqlite"
+    for _ in range(400):
+        if store.exists():
+            break
+        time.sleep(0.05)
+    time.sleep(1.0)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert out == ""
+    assert err.splitlines()[-1].startswith("error: ")
+    assert err.rstrip().endswith("to go on: marketsim run tiny.yaml -n 100000 -j 1 --no-pictures --resume")
+
+
+@pytest.mark.parametrize("name", shipped.names())
+def test_a_shipped_scenario_runs_and_its_policies_differ(name: str, tiny: pathlib.Path, run: Run) -> None:
+    path = str(shipped.path(name))
+    words = ("-n", "1", "-j", "1", "--json", "-q", "--no-pictures", "--set", "horizon=2 months")
+    code, out, err = run("run", path, *words)
+    assert code == 0, err
+    costs = [cells["total_cost_usd"]["mean"] for cells in json.loads(out)["policies"].values()]
+    assert len(costs) >= (6 if name == "startup" else 5)
+    assert len(set(costs)) == len(costs)
+
+
+def test_an_unknown_shipped_scenario_is_told() -> None:
+    with pytest.raises(InputError, match="Did you mean startup"):
+        shipped.path("start-up")
+
+
+@pytest.mark.slow
+def test_the_same_bytes_whatever_the_workers_the_hash_seed_and_the_time_zone(tiny: pathlib.Path) -> None:
+    outs = set()
+    for place, (workers, hash_seed, zone) in enumerate([("1", "0", "UTC"), ("2", "1", "Pacific/Chatham")]):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "TZ": zone}
+        words = ("run", str(shipped.path("startup")), "-n", "3", "--seed", "1", "--json", "-q", "--no-pictures")
+        done = marketsim(*words, "-j", workers, "--out", f"r{place}", "--set", "horizon=3 months", env=environment)
+        assert done.returncode == 0, done.stderr
+        outs.add(done.stdout)
+    assert len(outs) == 1
+
+
+@pytest.mark.slow
+def test_demo_runs_and_says_what_to_type_next(tiny: pathlib.Path, run: Run) -> None:
+    code, out, _ = run("demo", "-n", "1", "-q")
+    assert code == 0
+    assert "Next: marketsim init" in out
+    assert "Pictures:" in out
+    assert "Report:" in out
