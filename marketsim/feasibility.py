@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from marketsim import units
-from marketsim.demand.job import NEVER, Need
+from marketsim.demand.job import NEVER, Need, Service
 from marketsim.errors import Fault
 from marketsim.scenario import Scenario
 from marketsim.supply.offer import Offer
@@ -122,25 +122,25 @@ def _late_anyway(scenario: Scenario, world: World) -> Iterator[Fault]:
 
 
 def _homeless_services(scenario: Scenario, world: World) -> Iterator[Fault]:
+    """Services that no offer can serve."""
     for service in world.services:
-        homes = [
-            offer
-            for offer in world.offers
-            if (offer.usd_per_input_token is not None and (offer.serves is None or service.name in offer.serves))
-            or (
-                service.replica_requests_per_s.get(offer.shape.gpu, 0) > 0
-                and offer.shape.refuses(service.replica) is None
-                and (offer.serves is None or service.name in offer.serves)
-            )
-        ]
-        if not homes:
-            known = ", ".join(service.replica_requests_per_s) or "none"
-            what = f"no offer can serve it: a replica's rate is known on {known}, needs {_shape_of(service.replica)}"
-            yield Fault(what, key=f"demand.{service.name}")
+        reasons = [_no_service(offer, service, world) for offer in world.offers]
+        if all(reasons):
+            told = "; ".join(f"{offer.id} {why}" for offer, why in zip(world.offers, reasons, strict=True))
+            yield Fault(f"no offer can serve it: {told}", key=f"demand.{service.name}")
 
 
-def _shape_of(need: Need) -> str:
-    return f"{need.milli / MILLI:g} GPUs of {need.memory_gb_per_gpu:g} GB"
+def _no_service(offer: Offer, service: Service, world: World) -> str | None:
+    """Why an offer cannot serve a service, None where it can."""
+    if offer.serves is not None and service.name not in offer.serves:
+        return f"serves only {', '.join(offer.serves)}"
+    if offer.usd_per_input_token is not None:
+        return None if service.input_tokens is not None else "sells tokens, which its requests are not counted in"
+    if not _room(offer, world):
+        return "has no instances"
+    if not service.replica_requests_per_s.get(offer.shape.gpu, 0) > 0:
+        return f"has no known rate on {offer.shape.gpu}"
+    return offer.shape.refuses(service.replica)
 
 
 def _planned(scenario: Scenario, verb: str) -> Iterator[tuple[str, Any]]:
