@@ -90,7 +90,7 @@ def estimate(sample: Sample) -> Fitted:
         gangs=sample.gangs,
         weights=np.bincount(sample.gang, minlength=len(sample.gangs)).astype(np.float64),
         hours=tuple(fit_parts.quantiles(hours) if len(hours) >= LEAST_OF_A_GANG else pooled for hours in own),
-        similarity=fit_parts.similarity(jobs, found.batch),
+        similarity=fit_parts.similarity(jobs, found.batch, sample.gang),
         slack=fit_parts.quantiles(slack) if len(slack) >= LEAST_OF_A_GANG else None,
         deadline_share=len(slack) / len(jobs),
     )

@@ -112,12 +112,15 @@ def quantiles(values: Floats) -> Floats:
     return np.exp(np.quantile(np.log(np.maximum(values, 1 / HOUR_S)), SHARES))
 
 
-def similarity(jobs: Jobs, batch: Ints) -> float:
-    """Correlation of the normal scores of run time within batches, 0 to 0.95."""
+def similarity(jobs: Jobs, batch: Ints, gang: Ints) -> float:
+    """Correlation within batches of the normal scores that run times have among those of their gang, 0 to 0.95."""
     if len(jobs) < 10:
         return 0.0
-    rank = np.argsort(np.argsort(jobs.run_s, kind="stable"), kind="stable")
-    score = streams.normal((rank + 0.5) / len(jobs))
+    score = np.empty(len(jobs))
+    for one in np.unique(gang):
+        mine = gang == one
+        rank = np.argsort(np.argsort(jobs.run_s[mine], kind="stable"), kind="stable")
+        score[mine] = streams.normal((rank + 0.5) / int(mine.sum()))
     sums, squares, sizes = (np.bincount(batch, weights=column) for column in (score, score**2, np.ones(len(jobs))))
     pairs = sizes * (sizes - 1)
     if pairs.sum() < 10:
