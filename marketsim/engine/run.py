@@ -75,6 +75,7 @@ class Engine:
         self._estimate = _column(jobs.estimate)
         self._deadline_s = _column(jobs.deadline_s)
         self._tenant = _column(jobs.tenant) if jobs.tenant is not None else None
+        self._patience_s = _column(jobs.patience_s) if jobs.patience_s is not None else None
         self._next = 0
         self._held_back = _predecessors(world)
         self._followers = _followers(world)
@@ -236,8 +237,11 @@ class Engine:
         if self.load_changes is not None:
             self.load_changes.append((now, job.need.gang_milli))
         self._queue_up(job)
-        if job.need.patience_s < NEVER:
-            self.kernel.call_at(now + job.need.patience_s, kernel.BUDGET, self._patience_ended, (job, job.attempt))
+        patience_s = job.need.patience_s
+        if self._patience_s is not None and job.id < self._size:
+            patience_s = self._patience_s[job.id]
+        if patience_s < NEVER:
+            self.kernel.call_at(now + patience_s, kernel.BUDGET, self._patience_ended, job)
         if self.queue.capacity is not None:
             self._came_now.append(job)
 
@@ -267,10 +271,11 @@ class Engine:
         else:
             self._note_wake(placed)
 
-    def _patience_ended(self, noted: tuple[JobState, int]) -> None:
-        job, attempt = noted
-        if job.phase == WAITING and job.attempt == attempt == 0:
+    def _patience_ended(self, job: JobState) -> None:
+        """A job that has never been started leaves."""
+        if job.phase == WAITING and not job.attempt:
             self._drop(job, LEFT)
+            self._news()  # those it stood before may start
 
     def _drop(self, job: JobState, cause: int) -> None:
         """A waiting job goes for good."""

@@ -8,11 +8,13 @@ from marketsim.policies.queueing.priority import PreemptivePriority, Priority
 from marketsim.policies.queueing.rule import Queueing
 from marketsim.policies.queueing.sjf import Sjf
 from marketsim.policies.queueing.srpt import Srpt
+from marketsim.policies.queueing.wspt import Wspt
 
 KINDS: dict[str, type[Queueing]] = {
     "fifo": Fifo,
     "sjf": Sjf,
     "srpt": Srpt,
+    "wspt": Wspt,
     "edf": Edf,
     "preemptive_edf": PreemptiveEdf,
     "least_slack": LeastSlack,
