@@ -37,6 +37,18 @@ class Spell(Kind):
         edges = np.cumsum(lengths)
         return float(share * lengths[min(int(np.searchsorted(edges, uniform * edges[-1])), len(lengths) - 1)])
 
+    def left_after_s(self, uniform: float, age_s: float) -> float:
+        """Seconds left of a spell that has lasted age_s: up to the end of a longer spell of the law.
+
+        Beyond the law's 95 % quantile too few longer ones are known; there the chance of lasting as long again is taken
+        for a half, as it is in measured zones (a Pareto tail of index 1).
+        """
+        lengths = self.lengths(_midpoints())
+        longer = lengths[lengths > age_s]
+        if len(longer) < 0.05 * len(lengths):
+            return float(max(age_s, 1.0) * (1 / max(1 - uniform, 1e-6) - 1))
+        return float(longer[int(uniform * len(longer))] - age_s)
+
 
 def _midpoints() -> Floats:
     return (np.arange(_FINE) + 0.5) / _FINE
