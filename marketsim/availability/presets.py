@@ -28,9 +28,7 @@ STANDS_FOR = {"v100-us-west-2a-8gpu": "v100-us-west-2b-8gpu"}
 
 def two_state() -> dict[str, dict[str, Any]]:
     """Settings of `two_state` by preset name."""
-    measured = {
-        zone["preset"]: {"available": zone["available"], "gone": zone["gone"]} for zone in document("spot_spells")
-    }
+    measured = {zone["preset"]: dict(zone["settings"]) for zone in document("spot_spells")}
     measured |= {name: measured[other] for name, other in STANDS_FOR.items()}
     return measured | {name: _bucket(share) for name, share in BUCKETS.items()}
 
