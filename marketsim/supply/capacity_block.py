@@ -45,10 +45,14 @@ class BlockTerms:
         return self.delivery.delivered_s(at_s, order)
 
     def ends_s(self, delivered_s: int, term_s: int | None) -> int:
-        """When instances are shut down: before the last fixed hour within the term; at once where there is none."""
+        """When instances are shut down: before the fixed hour that is nearest to a whole term.
+
+        So a block begun at another hour is up to half a day shorter or longer than the days that are paid.
+        """
         full_s = delivered_s + (term_s or self.term_s)
         since_hour_s = (full_s + self.offset_s - self.end_of_day_s) % units.DAY_S
-        return max(full_s - since_hour_s - self.shut_down_s, delivered_s + 1)
+        to_hour_s = -since_hour_s if since_hour_s <= units.DAY_S // 2 else units.DAY_S - since_hour_s
+        return full_s + to_hour_s - self.shut_down_s
 
     def at_signing(self, instances: int, at_s: int, term_s: int | None) -> Sequence[Charge]:
         """All of it, by the quote of the day."""
@@ -100,8 +104,8 @@ class CapacityBlock(MachineKind):
     def _whole_days(self) -> CapacityBlock:
         if self.term % units.DAY_S or self.term > MOST_DAYS * units.DAY_S:
             raise ValueError(f"term must be whole days, 1 d to {MOST_DAYS} d")
-        if self.end_of_day >= units.DAY_S:
-            raise ValueError("end_of_day must be below 24 h")
+        if self.end_of_day >= units.DAY_S or self.shut_down > units.DAY_S // 4:
+            raise ValueError("end_of_day must be below 24 h and shut_down at most 6 h")
         return self
 
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:

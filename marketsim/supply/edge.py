@@ -101,7 +101,8 @@ class Edge(OfferKind):
 
     def _shape(self) -> Shape:
         name = gpus.canonical(self.device)
-        return Shape(name, 1, self.memory_gb or gpus.memory_gb(name), "none", 1)
+        # a gang that asks for no interconnect, as the rounds of federated learning do, may be of all devices together
+        return Shape(name, 1, self.memory_gb or gpus.memory_gb(name), "none", self.devices)
 
     def _law(self, id: str, shape: Shape, throw: Throw) -> OutageLaw | None:
         """Devices are down while their site is closed, and when they fail; a device beyond a path's count is closed."""

@@ -51,9 +51,13 @@ class RentalTerms:
         return self.delivery.delivered_s(at_s, order)
 
     def ends_s(self, delivered_s: int, term_s: int | None) -> int:
-        """A term after delivery."""
+        """A term after delivery, or with the provider.
+
+        What is delivered after its exit is free and down for all its term (see the offer's outages), so that a renewal
+        does not come back at once.
+        """
         ends_s = delivered_s + (term_s or self.term_s)
-        return ends_s if self.exit_s is None else max(min(ends_s, self.exit_s), delivered_s)
+        return ends_s if self.exit_s is None or delivered_s >= self.exit_s else min(ends_s, self.exit_s)
 
     def at_signing(self, instances: int, at_s: int, term_s: int | None) -> Sequence[Charge]:
         """The prepaid share, by the quote of the day."""

@@ -68,6 +68,11 @@ def test_two_ways_cost_the_same_where_their_lines_cross_and_only_there() -> None
     assert breakeven.break_even_use(cheap_busy, cheap_idle) == pytest.approx(0.5)
 
 
+def test_a_fleet_that_fails_has_fewer_hours_to_use() -> None:
+    failing = built(own={"outage": {"kind": "calendar", "per_gpu_year": 8.76, "repair": "125 h"}})["own"]
+    assert held(failing).used_hours == pytest.approx(held(built()["own"]).used_hours / 2)
+
+
 def test_a_horizon_of_half_a_term_pays_the_whole_term() -> None:
     offers = built()
     assert held(offers["year"], horizon_s=YEAR_S // 2).usd_per_used_hour(1.0) == pytest.approx(3.6)

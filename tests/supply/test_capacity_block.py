@@ -41,6 +41,8 @@ def test_a_block_is_shut_down_half_an_hour_before_half_past_eleven() -> None:
     morning = terms(datetime(2026, 3, 1, 11, 30, tzinfo=UTC))
     assert morning.ends_s(0, None) == 2 * DAY_S - 30 * MINUTE_S
     assert morning.ends_s(0, DAY_S) == DAY_S - 30 * MINUTE_S
+    assert terms(datetime(2026, 3, 1, 11, 29, tzinfo=UTC)).ends_s(0, DAY_S) == DAY_S - 29 * MINUTE_S
+    assert all(terms().ends_s(t_s, DAY_S) - t_s >= 11 * HOUR_S for t_s in range(0, 2 * DAY_S, 977))
     assert terms(start=NOON, shut_down="0 s", end_of_day="12 h").ends_s(0, None) == 2 * DAY_S
 
 

@@ -53,5 +53,11 @@ def test_a_declining_balance_stays_above_salvage(cost: int, factor: float, years
     assert sum(ended) == cost - salvage
 
 
+def test_within_a_year_an_asset_loses_value_evenly() -> None:
+    year_and_a_quarter = 5 * YEAR_S // 4
+    assert depreciation.DecliningBalance().written_off(1000, 0, 5 * YEAR_S, year_and_a_quarter) == 400 + 240 // 4
+    assert depreciation.SumOfYearsDigits().written_off(1500, 0, 5 * YEAR_S, year_and_a_quarter) == 500 + 400 // 4
+
+
 def test_straight_line_has_half_written_off_at_half_the_life() -> None:
     assert depreciation.StraightLine().written_off(300, 100, 5 * YEAR_S, 5 * YEAR_S // 2) == 100

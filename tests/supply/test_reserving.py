@@ -18,6 +18,11 @@ def test_no_other_number_of_units_costs_less_than_the_quantile(reserved_usd: flo
     assert reserving.expected_cost(units, DEMAND, reserved_usd, 1.0) == pytest.approx(best, abs=1e-12)
 
 
+def test_the_least_of_several_equally_good_numbers_is_taken() -> None:
+    # three tenths of the demand are met by 5: 1 - 0.7, which sums of floats miss by a bit
+    assert reserving.reserve_units(DEMAND, 0.7, 1.0) == 5
+
+
 def test_what_is_no_cheaper_than_on_demand_is_not_reserved() -> None:
     assert reserving.reserve_units(DEMAND, 1.0, 1.0) == 0
     assert reserving.critical_ratio(1.2, 1.0) == 0.0
