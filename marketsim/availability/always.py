@@ -1,8 +1,8 @@
-"""Always there, up to a number of instances."""
+"""Always there, without a bound."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -15,9 +15,8 @@ from marketsim.units import UNLIMITED
 
 
 class Always(Availability):
-    """A constant number of instances; a bare number in a scenario is this."""
+    """Instances whenever they are asked for, as many as are asked for unless a number is said."""
 
-    scalar_key: ClassVar[str | None] = "instances"
     kind: Literal["always"] = "always"
     instances: Count | None = Field(default=None, description="instances that may be held; no bound where not given")
 
