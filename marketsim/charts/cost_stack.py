@@ -30,7 +30,7 @@ def figures(tables: Tables) -> Figures:
         raise NothingToDraw("no offer cost anything")
     table = means.loc[list(ranking["policy"]), parts].fillna(0.0)
     table.columns = [name.removeprefix(PREFIX) for name in parts]
-    table = table[sorted(map(str, table.columns), key=lambda offer: ranked.order_of(kinds.get(offer, "none")))]
+    table = table[sorted(map(str, table.columns), key=lambda offer: ranked.order_of(kinds.get(str(offer), "none")))]
     metric = "total_with_penalties_usd" if _penalised(means) else "total_cost_usd"
     if metric == "total_with_penalties_usd":
         table[PENALTY] = means.loc[table.index, ["late_usd", "lost_requests_usd"]].fillna(0.0).sum(axis=1)
@@ -71,11 +71,9 @@ def paint(sheet: Sheet, figures: Figures) -> None:
     used = sheet.legend(entries)
     names = [str(name) for name in table["policy"]]
     room = 1.35 if sheet.narrow else 1.7
-    left = min(max(sheet.inches(name, LABEL, True) for name in names) + 0.12, room)
-    axes = sheet.axes(left=left, right=0.62, top=used, bottom=0.3)
-    places = np.arange(len(table))[::-1]
+    axes, places = sheet.rows(names, room, figures.facts["first"], right=0.62, top=used, bottom=0.3)
     most, least = _limits(table, offers)
-    inch = (sheet.width - 2 * 0.16 - left - 0.62) / (most - least)
+    inch = axes.get_position().width * sheet.width / (most - least)
     for place, row in zip(places, rows(table), strict=True):
         right, back = 0.0, 0.0
         for offer in offers:
@@ -87,14 +85,7 @@ def paint(sheet: Sheet, figures: Figures) -> None:
             right, back = (right + value, back) if value >= 0 else (right, back + value)
         _ends(sheet, axes, row, place, most - least)
     axes.axvline(0, color=palette.INK, linewidth=0.8)
-    axes.set_ylim(-0.6, len(table) - 0.35)
     sheet.money(axes, "x", most, least, count=4 if sheet.narrow else 6)
-    first = figures.facts["first"]
-    shown = [sheet.shortened(name, LABEL, room - 0.1, True) for name in names]
-    sheet.ticks(axes, "y", list(places), shown, size=LABEL, colour=palette.INK, grid=False)
-    for name, label in zip(names, axes.get_yticklabels(), strict=True):
-        if name == first:
-            sheet.embolden(label)
 
 
 def _style(offer: str, kinds: dict[str, str]) -> dict[str, Any]:

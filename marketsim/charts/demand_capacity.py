@@ -68,8 +68,8 @@ def paint(sheet: Sheet, figures: Figures) -> None:
     used = sheet.legend(entries) + 0.2
     whole = sheet.top - used - sheet.bottom - 0.26
     below = 0.30 * whole
-    upper = sheet.axes(left=0.42, right=0.1, top=used, bottom=0.26 + below + 0.24)
-    lower = sheet.axes(left=0.42, right=0.1, top=used + whole - below, bottom=0.26)
+    upper = sheet.axes(left=0.42, right=0.2, top=used, bottom=0.26 + below + 0.24)
+    lower = sheet.axes(left=0.42, right=0.2, top=used + whole - below, bottom=0.26)
     edges = np.append(table["from_s"].to_numpy(float), float(table["to_s"].iloc[-1])) / units.MONTH_S
     base = np.zeros(len(table))
     for offer in offers:

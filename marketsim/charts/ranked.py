@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+PARTS = ("demand", "supply", "market", "network", "levers", "policies", "finance", "experiment")  # of a scenario
+
+
 def kinds(tables: Tables) -> dict[str, str]:
     """Offer -> kind, from the table of offers where there is one."""
     if "offers" not in tables:
@@ -85,6 +88,13 @@ def message(ranking: pd.DataFrame) -> Said:
     less = abs(second["mean"] - best["mean"])
     share = less / abs(second["mean"]) if second["mean"] else 0.0
     return said("answer.clear", **values, less=measured(metric, less), share=share, second=second["policy"])
+
+
+def setting(path: str) -> str:
+    """A dotted path as words: `supply.aws-p5.usd_per_gpu_hour` is `aws-p5 · usd per gpu hour`."""
+    parts = path.split(".")
+    parts = parts[1:] if len(parts) > 1 and parts[0] in PARTS else parts
+    return " · ".join(part.replace("_", " ") for part in parts)
 
 
 def metric_words(metric: str) -> Said | str:

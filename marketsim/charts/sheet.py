@@ -149,6 +149,29 @@ class Sheet:
         self.bare(axes)
         return axes
 
+    def rows(
+        self, names: Sequence[str], room: float, bold: str | None = None, **edges: float
+    ) -> tuple[Axes, list[float]]:
+        """Axes with one named row a thing, the first on top, and the rows' heights on them. room: inches for names."""
+        size = LABEL if len(names) <= 9 else LABEL - 1.5
+        wide = max((self.inches(name, size, True) for name in names), default=0.0)
+        axes = self.axes(left=min(wide + 0.12, room), **edges)
+        places = [float(len(names) - 1 - place) for place in range(len(names))]
+        axes.set_ylim(-0.6, len(names) - 0.4)
+        shown = [self._named(name, size, room - 0.1) for name in names]
+        self.ticks(axes, "y", places, shown, size=size, colour=palette.INK, grid=False)
+        for name, label in zip(names, axes.get_yticklabels(), strict=True):
+            if name == bold:
+                self.embolden(label)
+        return axes, places
+
+    def _named(self, name: str, size: float, inches: float) -> str:
+        """A name on one line, or on two where it has blanks to break at."""
+        lines = self.wrapped(name, size, True, inches)
+        if len(lines) > 2:
+            lines = [lines[0], self.shortened(" ".join(lines[1:]), size, inches, True)]
+        return "\n".join(self.shortened(line, size, inches, True) for line in lines)
+
     def bare(self, axes: Axes) -> None:
         """No frame, no ticks: what is there is put there."""
         for spine in axes.spines.values():

@@ -44,8 +44,6 @@ def months(sheet: Sheet, axes: Axes, end: float, start: str | None, labelled: bo
     axes.set_xlim(0, end)
     places, texts = _dates(end, start, 5 if sheet.narrow else 9) if start else _counted(sheet, end)
     sheet.ticks(axes, "x", places, texts if labelled else [""] * len(places), grid=True)
-    if labelled and len(places) and places[-1] > 0.96 * end:
-        axes.get_xticklabels()[-1].set_horizontalalignment("right")
 
 
 def _counted(sheet: Sheet, end: float) -> tuple[list[float], list[str]]:
@@ -53,11 +51,16 @@ def _counted(sheet: Sheet, end: float) -> tuple[list[float], list[str]]:
 
     if end < 2:
         days = [place for place in round_ticks(0, end * units.MONTH_S / units.DAY_S, 5) if place <= end * 31]
-        texts = [sheet.locale.text("time.day", n=f"{place:g}") for place in days]
+        texts = [_first(sheet, "time.day", place) for place in days]
         return [place * units.DAY_S / units.MONTH_S for place in days], texts
     step = next(size for size in (1, 2, 3, 6, 12, 24, 48, 96, 192) if end / size <= (5 if sheet.narrow else 9))
     places = [float(place) for place in range(0, int(end) + 1, step)]
-    return places, [sheet.locale.text("time.month", n=f"{place:g}") for place in places]
+    return places, [_first(sheet, "time.month", place) for place in places]
+
+
+def _first(sheet: Sheet, key: str, place: float) -> str:
+    """Only the first tick says what is counted."""
+    return sheet.locale.text(key, n=f"{place:g}") if place == 0 else f"{place:g}"
 
 
 def _dates(end: float, start: str, most: int) -> tuple[list[float], list[str]]:

@@ -149,16 +149,16 @@ class Locale:
         if value is None:
             return "–"
         if abs(value) >= 72:
-            return f"{_three(value / 24)} {self.text('unit.days')}"
+            return f"{_plain(value / 24)} {self.text('unit.days')}"
         if abs(value) >= 1 or value == 0:
-            return f"{_three(value)} {self.text('unit.hours')}"
+            return f"{_plain(value)} {self.text('unit.hours')}"
         return f"{60 * value:.0f} {self.text('unit.minutes')}"
 
     def months(self, seconds: float) -> str:
         """A span of seconds in months of 730 h, or in days where it is short."""
         if seconds >= 2 * units.MONTH_S:
-            return f"{_three(seconds / units.MONTH_S)} {self.text('unit.months')}"
-        return f"{_three(seconds / units.DAY_S)} {self.text('unit.days')}"
+            return f"{_plain(seconds / units.MONTH_S)} {self.text('unit.months')}"
+        return f"{_plain(seconds / units.DAY_S)} {self.text('unit.days')}"
 
     def chance(self, share: float | None) -> str:
         """A probability, without claiming more than it can: never 0% and never 100%."""
@@ -201,6 +201,12 @@ def _three(value: float) -> str:
     """Three figures, as they are read: 1.23, 12.3, 123."""
     size = abs(value)
     return f"{value:.2f}" if size < 9.995 else f"{value:.1f}" if size < 99.95 else f"{value:,.0f}"
+
+
+def _plain(value: float) -> str:
+    """Three figures without noughts that say nothing."""
+    text = _three(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class _Places(string.Formatter):

@@ -9,6 +9,7 @@ BREAKDOWNS: dict[str, Breakdown] = {
     one.name: one
     for one in [
         *cost.BREAKDOWNS,
+        *cash.BREAKDOWNS,
         *attribution.BREAKDOWNS,
         *jobs.BREAKDOWNS,
         *service.BREAKDOWNS,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from marketsim import units
 from marketsim.metrics import books
 from marketsim.metrics.measured import Measured
-from marketsim.metrics.metric import Metric, table
+from marketsim.metrics.metric import Breakdown, Metric, table
 
 
 def cash_path(measured: Measured) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -55,6 +55,18 @@ def runway_months(measured: Measured) -> float | None:
     return None if burnt <= 0 else opening / burnt * end_s / units.MONTH_S
 
 
+def by_month(measured: Measured) -> dict[str, float]:
+    """The purse at the start (`00`) and at the end of each month of 730 h; nothing where cash is not watched."""
+    if measured.world.money.cash_micro is None:
+        return {}
+    times, purse = cash_path(measured)
+    months = -(-max(measured.ledger.end_s, 1) // units.MONTH_S)
+    ends = np.arange(months + 1) * units.MONTH_S
+    last = np.searchsorted(times, ends, side="left") - 1  # what is due at the end of a month belongs to the next
+    out = {"00": units.usd(int(measured.world.money.cash_micro))}
+    return out | {f"{month:02d}": units.usd(int(purse[max(last[month], 0)])) for month in range(1, months + 1)}
+
+
 METRICS = table(
     [
         Metric("cash_out_usd", "USD", "lower", "paid for compute, when it was paid", cash_out_usd),
@@ -63,3 +75,4 @@ METRICS = table(
         Metric("runway_months", "months", "higher", "until the purse is empty, at the run's mean burn", runway_months),
     ]
 )
+BREAKDOWNS = [Breakdown("cash_usd/month", "USD", "higher", "the purse at the end of each month of 730 h", by_month)]

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from marketsim.charts import ranked
 from marketsim.errors import Fault, InputError
 from marketsim.experiment.results import Results
 
@@ -38,7 +39,7 @@ class Axis:
     @property
     def label(self) -> str:
         """What it is called beside its slider."""
-        return self.path
+        return ranked.setting(self.path)
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import xml.etree.ElementTree as ET
 
@@ -21,11 +22,22 @@ EVERY = pytest.mark.parametrize("name", list(charts.KINDS))
 
 @pytest.fixture(scope="module")
 def tables():
-    return handmade.tables()
+    return handmade.tables_once()
+
+
+@functools.cache
+def _made(name):
+    return charts.KINDS[name].figures(handmade.tables_once())
+
+
+@functools.cache
+def drawn(name, size):
+    """Each picture is drawn once for all tests that look at it."""
+    return charts.KINDS[name].draw(_made(name), size, "en", "a stamp with $x$")
 
 
 def figures_of(name, tables):
-    return charts.KINDS[name].figures(tables)
+    return _made(name)
 
 
 @EVERY
@@ -49,8 +61,8 @@ def test_message_question_and_words_are_said_in_both_languages(name, lang, table
 @EVERY
 @pytest.mark.parametrize("size", list(SIZES))
 def test_the_title_is_the_message_and_no_text_leaves_the_sheet(name, size, tables):
-    chart, figures = charts.KINDS[name], figures_of(name, tables)
-    figure = chart.draw(figures, size, "en", "a stamp")
+    figures = figures_of(name, tables)
+    figure = drawn(name, size)
     assert tuple(figure.get_size_inches()) == SIZES[size]
     texts = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
     said = " ".join(text.get_text() for text in figure.texts)
@@ -64,7 +76,7 @@ def test_the_title_is_the_message_and_no_text_leaves_the_sheet(name, size, table
 
 @EVERY
 def test_head_and_notes_do_not_run_into_each_other(name, tables):
-    figure = charts.KINDS[name].draw(figures_of(name, tables), "square", "en", "a stamp")
+    figure = drawn(name, "square")
     renderer = figure.canvas.get_renderer()
     boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in figure.texts if text.get_text().strip()]
     for place, (one, box) in enumerate(boxes):
@@ -77,16 +89,15 @@ def test_head_and_notes_do_not_run_into_each_other(name, tables):
 def test_drawing_twice_gives_the_same_bytes_and_leaves_settings_alone(name, tables):
     chart, figures = charts.KINDS[name], figures_of(name, tables)
     before = dict(matplotlib.rcParams)
-    first, second = (chart.draw(figures, "wide", "en", "stamp") for _ in range(2))
-    assert saving.png(first, 60) == saving.png(second, 60)
+    first, second = drawn(name, "wide"), chart.draw(figures, "wide", "en", "a stamp with $x$")
+    assert saving.png(first, 40) == saving.png(second, 40)
     assert saving.svg(first, "x") == saving.svg(second, "x")
     assert dict(matplotlib.rcParams) == before
 
 
 @EVERY
 def test_an_svg_is_well_formed_names_its_picture_and_keeps_its_ids_to_itself(name, tables):
-    chart, figures = charts.KINDS[name], figures_of(name, tables)
-    text = saving.svg(chart.draw(figures, "wide", titled=False), "mine", "A title", "Words & <more>")
+    text = saving.svg(drawn(name, "wide"), "mine", "A title", "Words & <more>")
     root = ET.fromstring(text)
     assert root.attrib["role"] == "img"
     assert root.attrib["aria-label"] == "Words & <more>"
@@ -96,7 +107,7 @@ def test_an_svg_is_well_formed_names_its_picture_and_keeps_its_ids_to_itself(nam
 
 @EVERY
 def test_no_text_is_read_as_mathematics(name, tables):
-    figure = charts.KINDS[name].draw(figures_of(name, tables), "wide", "en", "cost $x$ and $y$")
+    figure = drawn(name, "wide")
     assert not any(text.get_parse_math() for text in figure.findobj(Text))
 
 
