@@ -204,12 +204,16 @@ class Federated(Lever):
         return LeverOutcome(tried, 0, effect.metric, effect.before, effect.work, job_work=work)
 
     def _need(self, need: Need, effect: Effect) -> Need:
-        """A job of as many devices as answer a round, with no data to move; it runs where the devices are."""
+        """A job of as many devices as answer a round, with no data to move; it runs where the devices are.
+
+        No other hardware has a speed in the family `federated`, so that nothing but these devices can hold the job.
+        """
         return replace(
             need,
             instances=self.wanted,
             milli=MILLI,
             interconnect="none",
+            family="federated",
             reference_gpu=canonical(self.device),
             data_gb=0.0,
         )

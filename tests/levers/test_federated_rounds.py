@@ -20,6 +20,8 @@ from marketsim.levers.federated import (
 from marketsim.levers.lever import drawn
 from marketsim.levers.rounds import round_end, transfer_s
 from marketsim.streams import Dice, exponential
+from marketsim.supply.offer import Offer
+from marketsim.supply.shape import Shape
 
 CALM: dict[str, Any] = {
     "target": "training", "clients": 100, "rounds": 50, "rounds_sigma": 0.0, "speed_sigma": 0.0, "bandwidth_sigma": 0.0,
@@ -149,6 +151,10 @@ def test_a_job_becomes_rounds_where_the_data_are() -> None:
     assert (changed.instances, changed.milli, changed.data_gb, changed.interconnect) == (10, 1000, 0.0, "none")
     assert changed.reference_gpu == "Jetson AGX Orin 64GB"
     assert changed.residency == ("eu",)
+    devices = Shape("Jetson AGX Orin 64GB", 1, 64.0, "none", 20)
+    cloud = Offer("cloud", "on_demand", Shape("H100", 8, 80.0, "fabric", 8), speed_ppm={("nlp", "A100-80GB"): 10**6})
+    assert Offer("sites", "edge", devices, residency="eu").refuses(changed) is None
+    assert cloud.speed_for(changed) == 0
     assert lever.changed_work(need, 10**9) == 500 * 10 * 1000
 
 

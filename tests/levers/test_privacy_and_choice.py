@@ -119,6 +119,7 @@ def test_one_off_cost_is_earned_back_at_the_break_even_volume() -> None:
     assert break_even_volume(GOOD, NOTHING) == pytest.approx(200.0)
     assert break_even_volume(NOTHING, candidate("dearer", 10.0, 2.0, 9.0)) == 0.0
     assert break_even_volume(candidate("never", 10.0, 1.0, 9.0), NOTHING) is None
+    assert break_even_volume(candidate("never, ever", 10.0, 2.0, 9.0), NOTHING) is None
 
 
 def test_a_missing_price_is_an_error() -> None:
