@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from marketsim.cli import console
+from marketsim.cli import console, options
 
 
 @click.command("fit")
@@ -16,6 +16,8 @@ from marketsim.cli import console
 @click.option("--process", metavar="KIND", help="The price process to fit; the usual one where not given.")
 @click.option("--per", type=click.IntRange(1, 64), default=1, show_default=True, help="GPUs that a price is of.")
 @click.option("--tenant", help="Only this tenant of a workload.")
+@click.option("--picture", type=click.Path(path_type=pathlib.Path), help="PNG of a workload's fit beside its record.")
+@options.quiet
 def command(
     kind: str,
     file: pathlib.Path,
@@ -23,10 +25,13 @@ def command(
     process: str | None,
     per: int,
     tenant: str | None,
+    picture: pathlib.Path | None,
+    quiet: bool,
 ) -> None:
     """Fit a generator to FILE and print it for a scenario.
 
-    prices: CSV time,price or date,region,instance,spot_usd_hour. workload: CSV job,submit_s,duration_s,gpus,...
+    prices: CSV time,price or date,region,instance,spot_usd_hour. workload: CSV job,submit_s,duration_s,gpus,... or any
+    layout of `marketsim import`; intervals and goodness of fit go to stderr.
     """
     from marketsim.errors import Fault, InputError
 
@@ -38,8 +43,29 @@ def command(
 
         console.say(fit_prices(file, on_demand, process, per=per).block_text())
     else:
-        from marketsim import plain_yaml
-        from marketsim.demand.fit import fit_workload
+        _workload(file, tenant, picture, quiet)
 
-        block = fit_workload(file, tenant).block()
-        console.say(plain_yaml.dump({"demand": {"fitted": block}}).rstrip())
+
+def _workload(file: pathlib.Path, tenant: str | None, picture: pathlib.Path | None, quiet: bool) -> None:
+    """The block on stdout; what the fit is worth on stderr; the picture where it is asked for."""
+    from marketsim import plain_yaml
+    from marketsim.demand import goodness
+    from marketsim.demand.fit import fit_trace
+    from marketsim.errors import Fault, InputError
+    from marketsim.importers.detect import read_jobs
+    from marketsim.streams import Dice
+
+    if picture is not None and picture.exists():
+        raise InputError(Fault("is there already, and is left as it is", file=str(picture)))
+    result = fit_trace(read_jobs(file).trace, tenant)
+    console.say(plain_yaml.dump({"demand": {"fitted": result.block()}}).rstrip())
+    if not quiet:
+        for line in goodness.lines(result, Dice(1)):
+            console.note(line, quiet)
+    if picture is not None:
+        from marketsim.charts import saving, workload_fit
+        from marketsim.experiment import folder
+
+        title = f"{tenant or file.name}: the record and one drawn like it"
+        folder.place(picture, saving.png(workload_fit.draw(goodness.frames(result, Dice(1)), title)))
+        console.note(f"Picture: {picture}", quiet)

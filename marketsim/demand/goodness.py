@@ -113,6 +113,22 @@ def goodness(result: FitResult, dice: Dice, rounds: int = 100, confidence: float
     ]
 
 
+def lines(result: FitResult, dice: Dice, rounds: int = 100) -> list[str]:
+    """The intervals and the goodness of fit as text, a line a number."""
+    text = [f"{'fitted':32} {'value':>10} {'90 % from':>10} {'to':>10}"]
+    text += [
+        f"{one.name:32} {one.value:10.4g} {one.low:10.4g} {one.high:10.4g}" for one in intervals(result, dice, rounds)
+    ]
+    checks = goodness(result, dice, rounds)
+    text += ["", f"{'statistic of the record':32} {'observed':>10} {'95 % from':>10} {'to':>10}  inside"]
+    text += [
+        f"{one.name:32} {one.observed:10.4g} {one.low:10.4g} {one.high:10.4g}  {'yes' if one.inside else 'NO'}"
+        for one in checks
+    ]
+    held = sum(one.inside for one in checks)
+    return [*text, "", f"{held} of {len(checks)} statistics of the record lie inside what the fit draws"]
+
+
 def frames(result: FitResult, dice: Dice) -> dict[str, Mapping[str, Floats]]:
     """Columns for a picture, of the record and of one generated stretch of the same days.
 

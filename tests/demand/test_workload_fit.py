@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from marketsim.charts import workload_fit
 from marketsim.demand import drift, fit, fit_parts, goodness, tracefile, workload_stats
 from marketsim.demand.experiments import Experiments
 from marketsim.demand.fit import FitResult
@@ -158,3 +159,13 @@ def test_frames_hold_the_record_and_one_drawn_like_it(fitted: FitResult) -> None
     assert all(set(both) == {"record", "generated"} for both in frames.values())
     assert frames["week"]["record"].sum() == pytest.approx(1)
     assert len(frames["autocorrelation"]["record"]) == 14
+
+
+def test_the_text_has_every_number_and_the_picture_all_panels(fitted: FitResult) -> None:
+    lines = goodness.lines(fitted, Dice(1), rounds=10)
+    assert sum("yes" in line or "NO" in line for line in lines) == len(workload_stats.rows())
+    assert lines[-1].endswith("lie inside what the fit draws")
+    figure = workload_fit.draw(goodness.frames(fitted, Dice(1)), "a $ in a name")
+    assert len(figure.axes) == 5
+    drawn = figure.axes[0].lines[0].get_xdata()
+    assert float(np.max(drawn)) == pytest.approx(fitted.sample.jobs.gpu_hours.max())
