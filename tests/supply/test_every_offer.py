@@ -200,6 +200,11 @@ def test_a_failure_of_any_gpu_stops_its_instance(offers: dict[str, Offer]) -> No
     assert {o.kind: o for o in build_all(none, THROW, MONEY)}["on_demand"].outage is None
 
 
+def test_a_cold_start_comes_before_a_container_answers(offers: dict[str, Offer]) -> None:
+    assert offers["serverless"].boot_s == 20
+    assert offers["serverless"].quantum_s == 1
+
+
 def test_tokens_hold_no_job(offers: dict[str, Offer]) -> None:
     offer = offers["token_api"]
     assert offer.usd_per_output_token == pytest.approx(2e-7)

@@ -19,8 +19,9 @@ def test_no_other_number_of_units_costs_less_than_the_quantile(reserved_usd: flo
 
 
 def test_the_least_of_several_equally_good_numbers_is_taken() -> None:
-    # three tenths of the demand are met by 5: 1 - 0.7, which sums of floats miss by a bit
     assert reserving.reserve_units(DEMAND, 0.7, 1.0) == 5
+    # eight tenths add up to 0.7999999999999999, a bit less than the ratio that they are equal to
+    assert reserving.reserve_units(dict.fromkeys(range(10), 0.1), 0.2, 1.0) == 7
 
 
 def test_what_is_no_cheaper_than_on_demand_is_not_reserved() -> None:
