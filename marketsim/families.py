@@ -22,6 +22,7 @@ FAMILIES = {
     "deadlines": "marketsim.demand.deadlines",
     "estimates": "marketsim.demand.estimates",
     "rates": "marketsim.demand.rates",
+    "serving": "marketsim.demand.serving",
     "prices": "marketsim.prices",
     "availability": "marketsim.availability",
     "supply": "marketsim.supply",

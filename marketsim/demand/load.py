@@ -53,6 +53,17 @@ def service_by_week(service: Service, horizon_s: int, gpu: str | None = None) ->
     return np.asarray(requests / rate * service.replica.gang_milli / MILLI)
 
 
+def stretches(horizon_s: int, most: int = 12) -> list[tuple[int, int]]:
+    """A horizon as at most so many stretches of equally many whole weeks, (from, to) in weeks; the last may be shorter.
+
+    >>> stretches(5 * WEEK_S, most=2)
+    [(0, 3), (3, 5)]
+    """
+    count = weeks(horizon_s)
+    each = -(-count // most)
+    return [(first, min(first + each, count)) for first in range(0, count, each)]
+
+
 def offered_by_week(jobs: JobTable, services: Sequence[Service], horizon_s: int) -> dict[str, Floats]:
     """Mean reference GPUs offered in each week by workload, jobs and services; a service its reference GPU cannot serve
     is counted on the slowest that can."""

@@ -95,6 +95,14 @@ def test_jobs_of_a_batch_are_spaced_and_stay_in_order_of_time() -> None:
     assert np.concatenate(within).mean() == pytest.approx(600, rel=0.06)
 
 
+def test_a_batch_that_straddles_the_horizon_is_cut_there() -> None:
+    batches = Batches(per_day=20, batch_mean=4, spacing=Seconds(20_000))
+    short, long = batches.draw(throw(5)).times_s, batches.draw(throw(9)).times_s
+    assert short.max() < 5 * DAY
+    assert np.array_equal(long[: len(short)], short)
+    assert long[len(short)] >= 5 * DAY
+
+
 @pytest.mark.parametrize("cv", [2.7, 4.0])
 def test_the_inter_arrival_cv_is_the_one_asked_for(cv: float) -> None:
     batches = Batches(per_day=6, batch_mean=2, week_cycle="office", cv=cv)

@@ -116,6 +116,8 @@ def test_a_noisy_estimate_leaves_the_truth_where_it_was() -> None:
 def test_a_users_limit_is_the_least_round_number_above_his_guess() -> None:
     jobs = experiments(estimate={"kind": "user_limit", "padding": 1.5, "sigma": 0.0})
     assert set(jobs.estimate.tolist()) == {24 * GPU_HOUR}  # 15 h guessed, limits are 12 and 24 h
+    just = experiments(estimate={"kind": "user_limit", "padding": 1.2, "sigma": 0.0})
+    assert set(just.estimate.tolist()) == {12 * GPU_HOUR}  # a guess of 12 h fits into 12 h
 
 
 def test_a_class_mean_knows_the_class_and_not_the_job() -> None:

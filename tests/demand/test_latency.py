@@ -33,6 +33,13 @@ def test_a_backlog_is_carried_and_worked_off() -> None:
     assert delays.sum() < found.mean_wait_s < delays.sum() + 10
 
 
+def test_idle_time_before_a_rush_works_nothing_off() -> None:
+    fixed = np.full(100, 1.0)
+    rush, after_idle = (latency.latency(np.array(rates), 1, fixed, 100.0).mean_wait_s * np.sum(rates)
+                        for rates in ([2.0, 0.5, 0.5, 0.5], [0.1, 2.0, 0.5, 0.5, 0.5]))  # fmt: skip
+    assert after_idle == pytest.approx(rush, rel=0.01)  # the few requests before it hardly wait
+
+
 def test_what_is_late_is_what_lies_beyond_the_objective() -> None:
     found = latency.latency(np.full(4, 8.0), 10, EXPONENTIAL, 1e6, objective_s=3.0)
     assert found.late_share is not None
