@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.charts import labels, palette, ranked
-from marketsim.charts.chart import Chart, Figures, NothingToDraw, Tables
+from marketsim.charts.chart import Chart, Figures, NothingToDraw, Tables, rows
 from marketsim.charts.sheet import LABEL, SMALL, Sheet
 from marketsim.i18n.locale import Said, said
 
@@ -45,7 +45,9 @@ def figures(tables: Tables) -> Figures:
         costs=ranked.listed(table["policy"], table["cost_mean"], "usd"),
         misses=ranked.listed(table["policy"], table["miss_mean"], "share"),
     )
-    return Figures(table, _message(table), alt, tuple(notes), {"first": ranked.first(ranking), "bound": least})
+    return Figures(
+        table, _message(table, replications), alt, tuple(notes), {"first": ranked.first(ranking), "bound": least}
+    )
 
 
 def _covariance(replications: pd.DataFrame, policy: str) -> tuple[float, float, float]:
@@ -62,21 +64,35 @@ def _front(table: pd.DataFrame) -> list[bool]:
     return [not any((other <= one).all() and (other < one).any() for other in points) for one in points]
 
 
-def _message(table: pd.DataFrame) -> Said:
-    cheap = table.sort_values(["cost_mean", "miss_mean"]).iloc[0]
-    safe = table.sort_values(["miss_mean", "cost_mean"]).iloc[0]
-    if cheap["policy"] == safe["policy"]:
-        share, cost = cheap["miss_mean"], cheap["cost_mean"]
-        return said("chart.cost_misses.both", policy=cheap["policy"], share=share, cost=cost)
+def _message(table: pd.DataFrame, replications: pd.DataFrame) -> Said:
+    """Whether more money buys fewer misses: only what the paired differences tell apart from chance counts."""
+    known = rows(table)
+    cheap = min(known, key=lambda row: (row["cost_mean"], row["miss_mean"]))
+    values = {"policy": cheap["policy"], "share": cheap["miss_mean"], "cost": cheap["cost_mean"]}
+    if cheap["miss_mean"] <= min(row["miss_mean"] for row in known):
+        return said("chart.cost_misses.both", **values)
+    better = [row for row in known if _misses_fewer(replications, row["policy"], cheap["policy"])]
+    if not better:
+        return said("chart.cost_misses.same", **values)
+    safe = min(better, key=lambda row: (row["miss_mean"], row["cost_mean"]))
     return said(
         "chart.cost_misses.trade",
         safe=safe["policy"],
-        less=max(cheap["miss_mean"] - safe["miss_mean"], 0.0),
         cheap=cheap["policy"],
         more=safe["cost_mean"] - cheap["cost_mean"],
         share=safe["miss_mean"],
         most=cheap["miss_mean"],
     )
+
+
+def _misses_fewer(replications: pd.DataFrame, policy: str, than: str) -> bool:
+    from marketsim.experiment.statistics import interval
+
+    shares = replications.pivot(index="replication", columns="policy", values=MISS)[[policy, than]].dropna()
+    if policy == than or len(shares) < 2:
+        return False
+    found = interval.paired(shares[policy].to_numpy(), shares[than].to_numpy())
+    return found.high is not None and found.high < 0
 
 
 def ellipse(row: pd.Series) -> NDArray[np.float64] | None:

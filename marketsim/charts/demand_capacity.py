@@ -64,7 +64,7 @@ def _alt(table: pd.DataFrame, offers: list[str]) -> Said:
 def paint(sheet: Sheet, figures: Figures) -> None:
     """Stacked areas of what there is, the line of what is wanted over them; what waits below, to its own scale."""
     table, offers, kinds = figures.table, figures.facts["offers"], figures.facts["kinds"]
-    entries = [(kinds.get(offer, "none"), sheet.locale.name("offer", offer)) for offer in offers]
+    entries = _entries(sheet, offers, kinds)
     used = sheet.legend(entries) + 0.2
     whole = sheet.top - used - sheet.bottom - 0.26
     below = 0.30 * whole
@@ -91,6 +91,15 @@ def paint(sheet: Sheet, figures: Figures) -> None:
     )
     y = lower.get_position().y1 + 0.05 / sheet.height
     sheet.write(sheet.figure, left, y, locale.text("axis.gpus_waiting"), SMALL + 0.5)
+
+
+def _entries(sheet: Sheet, offers: list[str], kinds: dict[str, str]) -> list[tuple[str, str]]:
+    """A swatch a kind, with the offers that share it."""
+    by_kind: dict[str, list[str]] = {}
+    for offer in offers:
+        by_kind.setdefault(kinds.get(offer, "none"), []).append(sheet.locale.name("offer", offer))
+    named = {kind: sheet.locale.names(sorted(found)) for kind, found in by_kind.items()}
+    return [(kind, f"{sheet.locale.name('kind', kind)}: {names}") for kind, names in named.items()]
 
 
 def _steps(values: object) -> NDArray[np.float64]:

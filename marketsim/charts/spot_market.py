@@ -73,15 +73,6 @@ def paint(sheet: Sheet, figures: Figures) -> None:
         timeline.months(sheet, axes, float(edges[-1]), figures.facts["start"], labelled=place == 2)
 
 
-def steps(edges_s: np.ndarray, times_s: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Mean of a step function (values from times on) between neighbouring edges; shape (edges - 1,)."""
-    cuts = np.union1d(edges_s, times_s[(times_s > edges_s[0]) & (times_s < edges_s[-1])])
-    level = values[np.clip(np.searchsorted(times_s, cuts[:-1], side="right") - 1, 0, len(values) - 1)]
-    weight = np.diff(cuts)
-    place = np.searchsorted(edges_s, cuts[:-1], side="right") - 1
-    return np.asarray(np.bincount(place, level * weight, minlength=len(edges_s) - 1) / np.diff(edges_s))
-
-
 CHART = Chart(
     "spot_market",
     "spot price, availability and work lost to reclaims over time",

@@ -52,6 +52,7 @@ def paint(sheet: Sheet, figures: Figures) -> None:
     for row in rows(table):
         lane = 0 if row["state"] == WAITING else 1 + lanes.index(row["offer"])
         _span(sheet, axes, row, places[lane], (row["from_s"] - start) / size, (row["to_s"] - start) / size, kinds)
+    _ends(sheet, axes, table, lanes, places, start, size, end / size)
     sheet.scale(axes, "x", end / size * 1.04 or 1.0, lambda value: f"{value:g}")
     sheet.axis_name(axes, unit)
     if about.get("deadline_s") is not None:
@@ -82,24 +83,28 @@ def _span(
     if row["state"] == "starting":
         style |= {"alpha": 0.35, "hatch": ""}
     axes.barh(place, max(x1 - x0, 0), 0.5, left=x0, zorder=2, **style)
-    mark = _MARKS.get(str(row["cause"]))
-    if mark:
-        good = row["cause"] == "finished"
-        axes.plot(
-            x1,
-            place,
-            mark,
-            ms=9,
-            mfc=palette.PAPER if good else palette.INK,
-            mec=palette.INK,
-            mew=1.2,
-            zorder=6,
-            clip_on=False,
-        )
+
+
+def _ends(
+    sheet: Sheet, axes: Any, table: Any, lanes: list[str], places: list[float], start: float, size: float, end: float
+) -> None:
+    """What ended each span; where ends stand close together only the first is named."""
+    inch = axes.get_position().width * sheet.width / (end or 1.0)
+    named: dict[str, float] = {}
+    for row in rows(table):
+        mark = _MARKS.get(str(row["cause"]))
+        if not mark:
+            continue
+        x, place = (row["to_s"] - start) / size, places[1 + lanes.index(row["offer"])]
+        face = palette.PAPER if row["cause"] == "finished" else palette.INK
+        axes.plot(x, place, mark, ms=9, mfc=face, mec=palette.INK, mew=1.2, zorder=6, clip_on=False)
         words = sheet.locale.name("cause", str(row["cause"]))
-        if row["lost_gpu_h"] > 0:
+        if row["lost_gpu_h"] >= 0.5:
             words += f" (−{sheet.locale.number(row['lost_gpu_h'])} GPU-h)"
-        sheet.halo(sheet.write(axes, x1, place + 0.33, words, SMALL - 0.5, ha="center", va="bottom", zorder=7))
+        wide = sheet.inches(words, SMALL - 0.5) / 2
+        if x * inch - wide > named.get(row["offer"], -1.0) + 0.06:
+            named[row["offer"]] = x * inch + wide
+            sheet.halo(sheet.write(axes, x, place + 0.33, words, SMALL - 0.5, ha="center", va="bottom", zorder=7))
 
 
 CHART = Chart("story", "one job's story on a time line", ("story",), figures, paint, uses=("offers",))

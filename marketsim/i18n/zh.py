@@ -22,7 +22,7 @@ TEXTS: dict[str, str] = {
     "kind.token_api": "按词元付费的接口",
     "kind.none": "公共费用与抵扣",
     "offer.none": "公共费用",
-    "word.penalty": "损失的价值",
+    "word.penalty": "损失（延迟、丢失）",
     # metrics
     "metric.total_cost_usd": "总成本",
     "metric.total_with_penalties_usd": "含损失的总成本",
@@ -63,6 +63,7 @@ TEXTS: dict[str, str] = {
     "chart.cost_misses.question": "少错过期限要多花多少钱？",
     "chart.cost_misses.both": "{policy} 最便宜（{cost:usd}），错过的期限也最少（{share:share}）",
     "chart.cost_misses.trade": "多花 {more:usd} 可少错过期限：{safe} 错过 {share:share}，{cheap} 错过 {most:share}",
+    "chart.cost_misses.same": "{policy} 最便宜（{cost:usd}），没有别的策略明显少错过期限（{share:share}）",
     "chart.cost_misses.bound": "任何策略的成本都不会低于 {cost:usd}",
     "chart.cost_misses.alt": "每个策略一个点。总成本：{costs}。错过期限的比例：{misses}。",
     "chart.demand_capacity.title": "需求与容量",

@@ -19,7 +19,7 @@ from marketsim.errors import InputError
 from marketsim.experiment import folder as folders
 from marketsim.experiment.results import MAIN, Results
 from marketsim.i18n.locale import Locale, Said, locale_of, said
-from marketsim.report import assumptions, tables
+from marketsim.report import assumptions, run_tables, tables
 from marketsim.report.grid import Grid
 
 if TYPE_CHECKING:
@@ -96,9 +96,11 @@ def of(
         grid = grid or Grid.read(where / GRID)
     locale = locale_of(lang, scenario.finance.display if scenario is not None else None)
     made = tables.merged(tables.of_results(given), tables.of_scenario(scenario) if scenario is not None else None, more)
+    if scenario is not None:
+        made["replications"].attrs["start"] = scenario.start.strftime("%Y-%m-%dT%H:%M:%SZ")
     ranking = made["ranking"]
     if example and scenario is not None:
-        made = tables.merged(tables.of_example(scenario, given, str(ranking["policy"].iloc[0]), notes), made)
+        made = tables.merged(run_tables.of_example(scenario, given, str(ranking["policy"].iloc[0]), notes), made)
     if grid is not None:
         made = tables.merged(made, {"whatif": grid.frame()})
     metrics = tuple(name for name in MAIN if name in given.metrics)
@@ -218,8 +220,9 @@ def _limits(results: Results) -> list[Said | str]:
 
 def _stamp(results: Results) -> dict[str, str]:
     stamp = results.stamp
-    versions = stamp.get("marketsim", {})
-    out = {"version": f"marketsim {versions.get('marketsim', '')}".strip()}
+    versions = stamp.get("versions") or stamp.get("marketsim") or {}
+    version = versions.get("marketsim", "") if isinstance(versions, Mapping) else str(versions)
+    out = {"version": f"marketsim {version}".strip()}
     if "seed" in stamp:
         out["seed"] = f"seed {stamp['seed']}"
     out["n"] = f"n = {stamp.get('replications', 0)}"

@@ -12,7 +12,6 @@ from marketsim.experiment.results import Results
 if TYPE_CHECKING:
     import pandas as pd
 
-    from marketsim.metrics.measured import Measured
     from marketsim.scenario import Scenario
 
 
@@ -114,42 +113,70 @@ def merged(*parts: Mapping[str, Any] | None) -> dict[str, pd.DataFrame]:
     return out
 
 
-def of_run(measured: Measured, policy: str, start: str | None = None) -> dict[str, pd.DataFrame]:
-    """Tables of one run: `capacity`, `jobs`, `misses`, `spent`, `purse`; each knows its policy and its span."""
-    from marketsim.metrics import frames
+def of_tornado(bars: Iterable[Any], policy: str, metric: str) -> pd.DataFrame:
+    """The table `tornado` of what `experiment.sensitivity.tornado` gives."""
+    import pandas as pd
 
-    made = {
-        "capacity": frames.demand_and_capacity(measured).reset_index(),
-        "jobs": frames.per_job(measured).reset_index(drop=True),
-        "misses": frames.misses_by_workload(measured).reset_index(),
-        "spent": frames.utilization_by_offer(measured).reset_index(),
-        "purse": frames.purse(measured),
-    }
-    for frame in made.values():
-        frame.insert(0, "policy", policy)
-        frame.attrs.update({"end_s": int(max(measured.ledger.end_s, 1)), "horizon_s": measured.world.horizon_s})
-        if start is not None:
-            frame.attrs["start"] = start
-    return made
+    rows = [
+        {
+            "setting": bar.setting,
+            "low": str(bar.low),
+            "high": str(bar.high),
+            "at_low": bar.at_low.value,
+            "at_high": bar.at_high.value,
+            "metric": metric,
+            "policy": policy,
+        }
+        for bar in bars
+    ]
+    return pd.DataFrame(rows, columns=["setting", "low", "high", "at_low", "at_high", "metric", "policy"])
 
 
-def of_example(
-    scenario: Scenario, results: Results, policy: str, notes: list[Any] | None = None
-) -> dict[str, pd.DataFrame]:
-    """Tables of replication 0 of a policy, run once more; nothing where the scenario has no such policy."""
-    from marketsim.build import build, policy_of
-    from marketsim.engine.run import run
-    from marketsim.errors import MarketsimError
-    from marketsim.i18n.locale import said
-    from marketsim.metrics.measured import Measured
+def of_changes(base: Results, changed: Results, edits: str) -> pd.DataFrame:
+    """The table `changes` of two results of the same throws, the second with `edits` (in words)."""
+    import pandas as pd
 
-    if policy not in scenario.policies:
-        return {}
-    try:
-        world = build(scenario, 0, int(results.stamp.get("seed", scenario.seed)))
-        measured = Measured(world, run(world, policy_of(scenario, policy)))
-        return of_run(measured, policy, scenario.start.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    except MarketsimError as error:
-        if notes is not None:
-            notes.append(said("report.limit.example", why=str(error).splitlines()[0]))
-        return {}
+    from marketsim.experiment import whatif
+
+    rows = [
+        {
+            "policy": one.policy,
+            "metric": one.metric,
+            "before": base.cell(one.policy, one.metric)["mean"],
+            "value": one.value,
+            "low": one.low,
+            "high": one.high,
+            "told_apart": bool(one.told_apart),
+        }
+        for one in whatif.changes(base, changed)
+    ]
+    frame = pd.DataFrame(rows, columns=["policy", "metric", "before", "value", "low", "high", "told_apart"])
+    frame.attrs["edits"] = edits
+    return frame
+
+
+def of_levers(steps: Iterable[tuple[str, float, str, float | None]]) -> pd.DataFrame:
+    """The table `levers`: for each step its name, total cost after it (USD), the quality metric and its value."""
+    import pandas as pd
+
+    return pd.DataFrame(list(steps), columns=["step", "total_cost_usd", "metric", "value"]).astype({"value": float})
+
+
+def of_invoices(invoiced: Mapping[str, float], results: Results, policy: str) -> pd.DataFrame:
+    """The table `invoices`: month -> USD that were invoiced, in order, beside the same months of a policy's runs."""
+    import pandas as pd
+
+    rows = []
+    for place, (month, usd) in enumerate(invoiced.items()):
+        found = results.cell(policy, f"cost_usd/month/{place:02d}")
+        rows.append(
+            {
+                "month": month,
+                "invoiced_usd": float(usd),
+                "simulated_usd": found["mean"],
+                "p10": found["p10"],
+                "p90": found["p90"],
+            }
+        )
+    columns = ["month", "invoiced_usd", "simulated_usd", "p10", "p90"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[1:], float))
