@@ -158,6 +158,8 @@ class Results:
         Holm-corrected: for the comparisons made where `to` was named, for all pairs where the best was picked.
         """
         name = metric or self.ranked_by() or "total_cost_usd"
+        if not self.metrics:
+            return []  # every replication failed
         if to is not None:
             self._known(to, self.rows, "policy")
             columns = self.columns(name)
@@ -189,6 +191,8 @@ class Results:
         from marketsim.metrics import describe
 
         metric = self.ranked_by()
+        if not self.metrics:
+            return compare.Best(metric, (), (), (), {}, None, note="no replication ran to its end")
         if metric is None:
             return self._frontier()
         limits = dict(self.objective.subject_to) if self.objective is not None else {}

@@ -101,7 +101,7 @@ def _leave_stopping() -> None:
 class Dask:
     """A Dask cluster: `local` for one on this machine, or the scheduler's address."""
 
-    def __init__(self, address: str, workers: int = 2) -> None:
+    def __init__(self, address: str, workers: int = 2, timeout_s: float = 10.0) -> None:
         try:
             from distributed import Client, LocalCluster
         except ImportError:
@@ -112,7 +112,7 @@ class Dask:
             self.client = Client(self._cluster)
         else:
             try:
-                self.client = Client(address, timeout="10 s")
+                self.client = Client(address, timeout=timeout_s)
             except OSError as error:
                 raise InputError(f"no Dask scheduler answers at {address}: {error}") from None
         self.workers = max(sum(self.client.nthreads().values()), 1)
@@ -121,6 +121,11 @@ class Dask:
     def rebuild(self) -> None:
         """The scheduler replaces its workers itself; only a new face to it is needed."""
         self.executor = self.client.get_executor(pure=False, retries=RETRIES)
+
+    def worker_pids(self) -> list[int]:
+        """Process numbers of the workers, in order of their addresses."""
+        found: dict[str, int] = self.client.run(os.getpid)
+        return [found[address] for address in sorted(found)]
 
     def close(self, kill: bool = False) -> None:
         """Leave the cluster, and end it where it is ours."""

@@ -72,6 +72,8 @@ class Store:
                 self._base = self._open()
                 self._agree(dict(versions), force)
                 self._write_ahead()
+            if not self._lock.kernel:
+                self.warnings.append(f"the disk of {self.folder} keeps no locks: a lock file is used instead")
         except BaseException:
             self._lock.release()
             raise
@@ -128,7 +130,8 @@ class Store:
         if not about:
             if self._base.execute("SELECT count(*) FROM rows").fetchone()[0]:
                 raise InputError(f"the results in {self.folder} do not say whose they are; use a fresh folder")
-            self._base.executemany("INSERT INTO about VALUES (?, ?)", mine.items())
+            with self._transaction():  # all or nothing: half of it would be nobody's folder
+                self._base.executemany("INSERT INTO about VALUES (?, ?)", mine.items())
             return
         if about.get("identity") != self.identity:
             raise InputError(
@@ -142,8 +145,9 @@ class Store:
                     f"{_names(mine['versions'])}: numbers may differ; use --fresh, or force"
                 )
             self.warnings.append(f"some rows were written by {_names(about.get('versions'))}")
-            self._base.execute("INSERT OR REPLACE INTO about VALUES ('also', ?)", (about.get("versions", "{}"),))
-            self._base.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", mine.items())
+            both = {**mine, "also": about.get("versions", "{}")}
+            with self._transaction():
+                self._base.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", both.items())
 
     def rows(self) -> dict[str, dict[int, Row]]:
         """All sound rows, policy -> replication -> metrics; damaged ones are told in `warnings` and left out."""
@@ -241,6 +245,14 @@ class _Lock:
         except BaseException:
             os.close(self._handle)
             raise
+        try:
+            self._sign()
+        except OSError as error:
+            self.release()
+            raise StoreError(f"cannot write {self._path}: {error.strerror}; nothing was changed") from error
+
+    def _sign(self) -> None:
+        """Say who holds the folder, for whoever is refused it."""
         os.ftruncate(self._handle, 0)
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         os.write(self._handle, f"in use by pid {os.getpid()} since {since}\n".encode())

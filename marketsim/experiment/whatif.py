@@ -40,11 +40,8 @@ def changes(base: Results, changed: Results, metrics: Sequence[str] | None = Non
 
 
 def compare_results(first: Results, second: Results, metrics: Sequence[str] | None = None) -> list[compare.Difference]:
-    """second - first for two results folders: paired where they met the same throws, else by Welch's interval.
-
-    The same throws means one seed and one world; where only the scenario's policies differ, that is so.
-    """
-    if first.stamp.get("seed") == second.stamp.get("seed") and _same_worlds(first, second):
+    """second - first for two results folders: paired where the dice were the same (one seed), else by Welch."""
+    if first.stamp.get("seed") == second.stamp.get("seed"):
         return changes(first, second, metrics)
     out = []
     for metric in metrics or MAIN:
@@ -64,10 +61,6 @@ def compare_results(first: Results, second: Results, metrics: Sequence[str] | No
                 )
             )  # fmt: skip
     return out
-
-
-def _same_worlds(first: Results, second: Results) -> bool:
-    return first.stamp.get("world") is not None and first.stamp.get("world") == second.stamp.get("world")
 
 
 def frame(differences: Sequence[compare.Difference]) -> pd.DataFrame:

@@ -164,6 +164,18 @@ def test_a_failing_replication_is_named_and_the_others_finish(value: float | Non
     assert "replication 3 of policy dear (seed 42) failed" in str(error)
 
 
+def test_a_study_of_which_all_fails_still_tells_what_failed(tmp_path: pathlib.Path) -> None:
+    def bad(policy: str, replication: int) -> dict[str, float | None]:
+        raise RuntimeError("no")
+
+    found = study.run_task(bad, ("a", "b"), 2)
+    assert len(found.failures) == 4
+    assert found.best().note == "no replication ran to its end"
+    assert found.differences() == []
+    folder.write(found, tmp_path)
+    assert folder.read(tmp_path).policies == ("a", "b")
+
+
 def test_a_killed_worker_costs_nothing_but_time(tmp_path: pathlib.Path, undisturbed: Results) -> None:
     pool = runners.Processes(2)
     try:

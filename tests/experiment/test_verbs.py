@@ -1,4 +1,4 @@
-"""What-if, sweep, tornado, tune, selection, gates, uncertain inputs: on a tiny scenario and on known models."""
+"""What-if, sweep, tornado, tune, selection, uncertain inputs: on a tiny scenario and on known models."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import pytest
 
 from marketsim import scenario as scenarios
 from marketsim.errors import InputError
-from marketsim.experiment import choose, folder, gates, points, runners, sensitivity, study, sweep, tune, uncertainty
+from marketsim.experiment import choose, folder, points, runners, sensitivity, study, sweep, tune, uncertainty
 from marketsim.experiment import whatif as whatifs
-from marketsim.experiment.results import Results
 from marketsim.experiment.statistics.interval import Interval
 from marketsim.streams import Dice, normal
 
@@ -194,7 +193,7 @@ def test_tune_improves_on_replications_that_it_never_saw() -> None:
 
 @pytest.mark.slow
 def test_tuning_a_threshold_policy_pays_on_held_out_replications(tiny: scenarios.Scenario) -> None:
-    slow = tiny.changed({"policies.spot-first.placement.wait_before_fallback": "0 s"})
+    slow = tiny.changed({"policies.spot-first.placement.wait_before_fallback": "20 h"})
     setting = points.setting("placement.wait_before_fallback=0 s..24 h")[0]
     found = tune.tune_policy(slow, "spot-first", [setting], trials=12, searched=8, held_out=40)
     assert found.held_out.high is not None
@@ -227,22 +226,6 @@ def test_the_chance_of_choosing_right_is_kept_where_it_is_hardest() -> None:
         right += found.best == 0
     share = right / repeats
     assert share >= 0.95 - 2 * math.sqrt(0.95 * 0.05 / repeats)
-
-
-def test_gates_name_what_broke_them() -> None:
-    rows = {
-        "a": {r: {"missed_deadline_share": 0.1, "total_cost_usd": 5.0} for r in range(3)},
-        "b": {r: {"missed_deadline_share": 0.0, "total_cost_usd": 9.0} for r in range(3)},
-    }
-    results = Results("x", rows, objective=folder.Limits("total_cost_usd", {"missed_deadline_share": 0.05}))
-    assert gates.gate("missed_deadline_share > 0.05").broken(results) == ["a: missed_deadline_share mean 0.1 > 0.05"]
-    assert gates.gate("best.missed_deadline_share.high>0.05").broken(results) == []
-    assert gates.gate("b.total_cost_usd >= 9").broken(results) == ["b: total_cost_usd mean 9 >= 9"]
-    for wrong in ("total_cost_usd", "x.y.z > 1", "total_cost_usd > 1e3", ". > 1"):
-        with pytest.raises(InputError):
-            gates.gate(wrong)
-    with pytest.raises(InputError, match="Did you mean total_cost_usd"):
-        gates.gate("total_cost > 1").broken(results)
 
 
 def test_the_share_of_uncertain_inputs_is_that_of_a_model_with_an_answer() -> None:
