@@ -43,9 +43,9 @@ TINY: dict[str, tuple[str, float, int]] = {
     ),
     "pai": ("arrival_time,length,cpus\n0.0,6302.0,1\n68.0,1000.0,2\n", 8302.0, 0),
     "openb": (
-        OPENB_HEAD
-        + "p0,1,1,1,460,LS,Running,0,110,10.0\np1,1,1,0,0,LS,Running,5,9,6.0\np2,1,1,2,1000,BE,Pending,7,9,\n",
-        46.0,
+        OPENB_HEAD + "p0,1,1,1,460,LS,Running,0,110,10.0\np1,1,1,0,0,LS,Running,5,9,6.0\n"
+        "p2,1,1,2,1000,BE,Pending,7,9,\np3,1,1,2,1000,LS,Running,8,18,8.0\n",
+        46.0 + 20.0,
         2,
     ),
     "chronus": (
@@ -92,6 +92,11 @@ def test_slurm_spreads_gpus_over_its_nodes_and_sorts_by_submission(tmp_path: pat
     assert list(zip(trace.instances.tolist(), trace.milli.tolist(), strict=True)) == [(1, 3000), (2, 8000)]
     assert trace.start is not None
     assert trace.start.isoformat() == "2025-01-02T00:00:00+00:00"
+
+
+def test_slurm_tells_steps_jobs_without_a_gpu_and_jobs_that_never_ran_apart(tmp_path: pathlib.Path) -> None:
+    got = KINDS["slurm"].read(written(tmp_path, SLURM))
+    assert got.left_out == {"a step of a job": 1, "no GPU": 1, "ran for no time": 1}
 
 
 def test_philly_starts_at_midnight_and_spreads_twelve_gpus_over_two_servers(tmp_path: pathlib.Path) -> None:
