@@ -53,7 +53,8 @@ def reached(elapsed_s: int, work: int, gang_milli: int, speed_ppm: int, overhead
     cycles, rest_s = divmod(running_s, every_s + cost_s)
     worked_s = cycles * every_s + min(rest_s, every_s)
     done = _work_in(worked_s, work, gang_milli, speed_ppm)
-    safe = done if done == work else _work_in(cycles * every_s, work, gang_milli, speed_ppm)
+    ended = done == work and not how.final  # work that ends with a checkpoint is safe only once that is written
+    safe = done if ended else _work_in(cycles * every_s, work, gang_milli, speed_ppm)
     return Reached(done, safe, overhead_s, running_s - worked_s)
 
 

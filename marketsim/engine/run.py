@@ -593,6 +593,8 @@ class Engine:
                 safe, checkpoint_s = last.done, last.checkpoint_s + how.cost_s
                 at = at._replace(done=safe)
         job.kept += safe
+        if job.kept >= self.work[job.id]:
+            cause = FINISHED  # it stood there only for the clock
         self.ledger.stopped.write((now, job.id, job.attempt, cause, safe, at.done - safe, at.overhead_s, checkpoint_s))
         self._free(job)
 
