@@ -134,6 +134,9 @@ def _no_service(offer: Offer, service: Service, world: World) -> str | None:
     """Why an offer cannot serve a service, None where it can."""
     if offer.serves is not None and service.name not in offer.serves:
         return f"serves only {', '.join(offer.serves)}"
+    where = service.replica.residency
+    if where is not None and offer.residency not in where:
+        return f"is in {offer.residency or 'no stated residency'}, it must stay in {' or '.join(where)}"
     if offer.usd_per_input_token is not None:
         return None if service.input_tokens is not None else "sells tokens, which its requests are not counted in"
     if not _room(offer, world):

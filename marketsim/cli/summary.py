@@ -55,7 +55,7 @@ def _mark(policy: str, best: Best) -> str:
         return "*" if policy in best.frontier else " "
     if best.order and policy == best.order[0]:
         return "*"
-    return "~" if best.groups and policy in best.groups[0] else " "
+    return "~" if best.clear is not None and best.groups and policy in best.groups[0] else " "
 
 
 def _cell(metric: str, cell: dict[str, Any], per_usd: float) -> str:
@@ -92,12 +92,16 @@ def verdict(results: Results, best: Best | None = None) -> list[str]:
         )
     elif best.order:
         first, *others = best.order
-        same = [name for name in (best.groups[0] if best.groups else ()) if name != first]
-        lines.append(f"* best by {best.metric}: {first}" + _apart(others, same, n, share))
+        if others and best.clear is None:
+            lines.append(f"* least {best.metric}: {first}; too few replications to tell it from the others.")
+        else:
+            same = [name for name in (best.groups[0] if best.groups else ()) if name != first]
+            lines.append(f"* best by {best.metric}: {first}" + _apart(others, same, n, share))
     if best.note:
         lines.append(f"{best.note[:1].upper()}{best.note[1:]}.")
     lines += [f"x {name}: {why}." for name, why in best.excluded.items()]
-    lines.append(f"± half of the {share} interval of the mean of {n} replications; not the spread of outcomes.")
+    if n > 1:
+        lines.append(f"± half of the {share} interval of the mean of {n} replications; not the spread of outcomes.")
     return lines
 
 

@@ -364,7 +364,7 @@ def test_an_interrupted_run_says_how_to_go_on(tiny: pathlib.Path, number: signal
 @pytest.mark.parametrize("name", shipped.names())
 def test_a_shipped_scenario_runs_and_its_policies_differ(name: str, tiny: pathlib.Path, run: Run) -> None:
     path = str(shipped.path(name))
-    words = ("-n", "1", "-j", "1", "--json", "-q", "--no-pictures", "--set", "horizon=2 months")
+    words = ("-n", "1", "-j", "1", "--json", "-q", "--no-pictures", "--set", "horizon=4 months")
     code, out, err = run("run", path, *words)
     assert code == 0, err
     costs = [cells["total_cost_usd"]["mean"] for cells in json.loads(out)["policies"].values()]
