@@ -109,7 +109,7 @@ def relaxation_s(load: Floats, servers: Floats, service_s: float, service_cv2: f
 
 def _mix(rate: Floats, c: Floats, capacity: Floats, weight: Floats, mean: float, cv2: float, ca2: float,
          interval_s: float) -> _Mix:  # fmt: skip
-    """Intervals gathered into kinds of like mean wait, equally many requests in each."""
+    """Intervals gathered into kinds of like mean wait, ever fewer requests in those that wait longer."""
     net = np.cumsum((rate - capacity) * interval_s)
     after = net - np.minimum(np.minimum.accumulate(net), 0.0)
     before = np.concatenate(([0.0], after[:-1]))
@@ -122,7 +122,8 @@ def _mix(rate: Floats, c: Floats, capacity: Floats, weight: Floats, mean: float,
     delay = np.where(np.isfinite(delay), delay, 1e9)  # no servers: never
     order = np.argsort(delay + waits * scale, kind="stable")
     rank = np.empty(len(order), np.int64)
-    rank[order] = np.minimum((np.cumsum(weight[order]) * KINDS_OF_INTERVAL).astype(np.int64), KINDS_OF_INTERVAL - 1)
+    place = 1 - np.sqrt(np.maximum(1 - np.cumsum(weight[order]), 0.0))  # the last of 64 kinds holds 1 in 4,096
+    rank[order] = np.minimum((place * KINDS_OF_INTERVAL).astype(np.int64), KINDS_OF_INTERVAL - 1)
     total = np.bincount(rank, weight, KINDS_OF_INTERVAL)
     used = np.flatnonzero(total > 0)
     mean_delay, mean_waits, mean_scale = (

@@ -40,6 +40,19 @@ def test_idle_time_before_a_rush_works_nothing_off() -> None:
     assert after_idle == pytest.approx(rush, rel=0.01)  # the few requests before it hardly wait
 
 
+def test_a_rare_overload_stands_in_the_p99_as_it_does_in_the_sum_over_all() -> None:
+    per_s = np.full(1000, 0.5)
+    per_s[500:508] = 3.0  # eight windows of a thousand, then a backlog that is worked off
+    found = latency.latency(per_s, 1, np.full(100, 1.0), 100.0, shares=(0.99,))
+    net = np.cumsum((per_s - 1) * 100)
+    after = net - np.minimum(np.minimum.accumulate(net), 0)
+    delay = (np.concatenate(([0], after[:-1])) + after) / 2
+    order = np.argsort(delay)
+    cumulated = np.cumsum(per_s[order]) / per_s.sum()
+    exact = delay[order][np.searchsorted(cumulated, 0.99)] + 1
+    assert found.quantiles_s[0] == pytest.approx(exact, rel=0.1)
+
+
 def test_what_is_late_is_what_lies_beyond_the_objective() -> None:
     found = latency.latency(np.full(4, 8.0), 10, EXPONENTIAL, 1e6, objective_s=3.0)
     assert found.late_share is not None
