@@ -107,7 +107,12 @@ def main(arguments: list[str] | None = None) -> int:
     split = options.split or 1 + max(int(one.day[-1]) for one in train)
     train = [one for one in (one.until(split) for one in train) if len(one.day) > 1]
     cases = [case for one in joined(train, test, split) if (case := backtest.Case.of(one, split)) is not None]
-    pool = Pool.of(standardised(train))
+    standard = standardised(train)
+    if not cases or not standard:
+        which = "test" if standard else "training"
+        print(f"error: no series of the {which} file is long enough", file=sys.stderr)
+        return 2
+    pool = Pool.of(standard)
     group = backtest.families([case.name for case in cases])
     found = backtest.compare(cases, pool, options.on_demand is not None, LAWS, options.every, options.paths)
     first = np.datetime64(int(split), "D")

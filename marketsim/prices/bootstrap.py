@@ -99,8 +99,8 @@ class Bootstrap(DrawnPrice):
     # Medians over the series of aws_fitted_parameters_given_only.csv (ratio, and sd of changes from the same series up
     # to 2025-12-31), the half with the smaller volatility and the other.
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "aws-calm": {"level": 0.40, "sd_per_day": 0.016},
-        "aws-active": {"level": 0.30, "sd_per_day": 0.036},
+        "aws-calm": {"level": 0.41, "sd_per_day": 0.016},
+        "aws-active": {"level": 0.29, "sd_per_day": 0.036},
     }
 
     def draw(self, throw: Throw, asked: Asked) -> Path:

@@ -56,6 +56,15 @@ def profile_of_reversion(logs: Floats, level: float = 0.90) -> tuple[float, floa
     return float(-math.log(inside.max())), float(-math.log(inside.min()))
 
 
+def profile_of_spread(changes: Floats, level: float = 0.90) -> tuple[float, float]:
+    """Profile-likelihood interval of the standard deviation of normal changes; heavy tails make it too narrow."""
+    count, sd = len(changes), max(float(changes.std()), LEAST_SD)
+    tried = sd * np.geomspace(0.5, 2.0, 2001)
+    loglik = -count * np.log(tried) - count * sd**2 / (2 * tried**2)
+    inside = tried[loglik >= loglik.max() - special.chdtri(1, 1 - level) / 2]
+    return float(inside.min()), float(inside.max())
+
+
 def two_normals(residual: Floats, rounds: int = 200) -> tuple[float, float, float, float]:
     """(share, mean, extra sd, narrow sd): days with a jump, the jump's mean and sd, sd of the others; by EM."""
     sd = max(float(residual.std()), LEAST_SD)

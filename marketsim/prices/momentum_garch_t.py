@@ -78,8 +78,8 @@ class MomentumGarchT(DrawnPrice):
     # rho, a, b, nu: medians over aws_fitted_parameters_given_only.csv, calm and active halves; sd: of the innovations
     # of the same series, as its fitted long-run value is not determined where a + b is near 1.
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "aws-calm": {"level": 0.40, "rho": 0.30, "sd_per_day": 0.015, "a": 0.25, "b": 0.71, "nu": 6.8},
-        "aws-active": {"level": 0.30, "rho": 0.29, "sd_per_day": 0.034, "a": 0.35, "b": 0.63, "nu": 5.8},
+        "aws-calm": {"level": 0.41, "rho": 0.30, "sd_per_day": 0.015, "a": 0.25, "b": 0.71, "nu": 6.8},
+        "aws-active": {"level": 0.29, "rho": 0.29, "sd_per_day": 0.034, "a": 0.35, "b": 0.63, "nu": 5.8},
     }
 
     @model_validator(mode="after")

@@ -52,8 +52,8 @@ class OrnsteinUhlenbeck(DrawnPrice):
     # Medians over the series of aws_fitted_parameters_given_only.csv (AWS, fitted on data up to 2025-12-31): calm are
     # the half with the smaller sigma, active the other half.
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "aws-calm": {"mean": 0.40, "kappa_per_day": 0.005, "sigma_per_sqrt_day": 0.019, "step": "1 d"},
-        "aws-active": {"mean": 0.30, "kappa_per_day": 0.012, "sigma_per_sqrt_day": 0.041, "step": "1 d"},
+        "aws-calm": {"mean": 0.41, "kappa_per_day": 0.0052, "sigma_per_sqrt_day": 0.0176, "step": "1 d"},
+        "aws-active": {"mean": 0.29, "kappa_per_day": 0.0127, "sigma_per_sqrt_day": 0.0379, "step": "1 d"},
     }
 
     def draw(self, throw: Throw, asked: Asked) -> Path:

@@ -58,9 +58,9 @@ class JumpReversion(DrawnPrice):
 
     # Medians over aws_fitted_parameters_given_only.csv (j_lam, j_s, j_sd, j_mu, kappa), calm and active halves.
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "aws-calm": {"mean": 0.40, "kappa_per_day": 0.005, "sigma_per_sqrt_day": 0.009, "jumps_per_day": 0.35,
+        "aws-calm": {"mean": 0.41, "kappa_per_day": 0.0052, "sigma_per_sqrt_day": 0.0088, "jumps_per_day": 0.35,
                      "jump_mean": 0.001, "jump_sd": 0.024},
-        "aws-active": {"mean": 0.30, "kappa_per_day": 0.013, "sigma_per_sqrt_day": 0.014, "jumps_per_day": 0.35,
+        "aws-active": {"mean": 0.29, "kappa_per_day": 0.0127, "sigma_per_sqrt_day": 0.0141, "jumps_per_day": 0.35,
                        "jump_mean": -0.003, "jump_sd": 0.073},
     }  # fmt: skip
 

@@ -52,8 +52,8 @@ class RegimeVolatility(DrawnPrice):
 
     # Medians over aws_fitted_parameters_given_only.csv (rs_s0, rs_s1, rs_d0, rs_d1), calm and active halves.
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "aws-calm": {"level": 0.40, "sd_calm": 0.0085, "sd_busy": 0.026, "days_calm": 30.0, "days_busy": 15.0},
-        "aws-active": {"level": 0.30, "sd_calm": 0.0123, "sd_busy": 0.062, "days_calm": 33.0, "days_busy": 17.0},
+        "aws-calm": {"level": 0.41, "sd_calm": 0.0085, "sd_busy": 0.026, "days_calm": 30.0, "days_busy": 15.0},
+        "aws-active": {"level": 0.29, "sd_calm": 0.0123, "sd_busy": 0.062, "days_calm": 33.0, "days_busy": 17.0},
     }
 
     def draw(self, throw: Throw, asked: Asked) -> Path:

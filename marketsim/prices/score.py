@@ -75,4 +75,9 @@ def _resampled(
     starts = (uniforms[: resamples * needed].reshape(resamples, needed) * many).astype(np.int64)
     places = (starts[:, :, None] + np.arange(length)) % many
     means = sums[places].sum(axis=(1, 2)) / np.maximum(counts[places].sum(axis=(1, 2)), 1.0)
-    return float(means.std(ddof=1))
+    spread = float(means.std(ddof=1))
+    if not block:
+        return spread
+    # Blocks that fill a share of the span cannot show what differs between such spans: the bootstrap's variance is too
+    # small by about that share (Lahiri 2003, section 3.3), nothing is left to resample where one block fills it all.
+    return spread / math.sqrt(1 - length / many) if length < many else math.nan

@@ -40,8 +40,8 @@ class SmoothedReversion(DrawnPrice):
     # kappa, and sigma and share so that changes have the median standard deviation and the median momentum (0.3) of
     # aws_fitted_parameters_given_only.csv, calm and active halves.
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "aws-calm": {"mean": 0.40, "kappa_per_day": 0.005, "sigma_per_sqrt_day": 0.022, "share_per_day": 0.7},
-        "aws-active": {"mean": 0.30, "kappa_per_day": 0.013, "sigma_per_sqrt_day": 0.049, "share_per_day": 0.7},
+        "aws-calm": {"mean": 0.41, "kappa_per_day": 0.005, "sigma_per_sqrt_day": 0.022, "share_per_day": 0.7},
+        "aws-active": {"mean": 0.29, "kappa_per_day": 0.013, "sigma_per_sqrt_day": 0.049, "share_per_day": 0.7},
     }
 
     def draw(self, throw: Throw, asked: Asked) -> Path:

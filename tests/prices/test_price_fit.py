@@ -42,6 +42,13 @@ def test_a_strong_reversion_is_found_with_its_interval() -> None:
     assert high - low < 0.05
 
 
+def test_the_interval_of_a_spread_is_that_of_the_chi_square_law() -> None:
+    low, high = fit_methods.profile_of_spread(0.02 * Dice(14).normals("z", 400))
+    sd = 0.02 * Dice(14).normals("z", 400).std()
+    wanted = sd * np.sqrt(400 / stats.chi2(400).ppf([0.95, 0.05]))
+    assert (low, high) == pytest.approx(tuple(wanted), rel=0.01)
+
+
 def test_days_with_jumps_are_told_from_the_others() -> None:
     jumps = Dice(3).uniforms("jump", 20_000) < 0.1
     residual = np.where(jumps, 0.02 + 0.1 * Dice(3).normals("size", 20_000), 0.0) + 0.01 * Dice(3).normals("z", 20_000)
