@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from marketsim.charts.sheet import Sheet
 
 Tables = Mapping[str, "pd.DataFrame"]
-Size = Literal["wide", "square"]
+Size = Literal["wide", "square", "slide"]
+SLIDE = (7.4, 3.02)  # inches: the body of a slide, which has its title outside
 SIZES: dict[str, tuple[float, float]] = {
     "wide": (8.0, 4.5),
     "square": (5.0, 5.0),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from marketsim.charts import fonts, palette
-from marketsim.charts.chart import SIZES, Figures
+from marketsim.charts.chart import SIZES, SLIDE, Figures
 from marketsim.i18n.locale import Locale, Said
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class Sheet:
         from matplotlib.figure import Figure
 
         self.size, self.locale = size, locale
-        self.width, self.height = SIZES[size]
-        self.figure: Figure = Figure(figsize=SIZES[size], dpi=100, facecolor=palette.PAPER)
+        self.width, self.height = shape = SLIDE if size == "slide" else SIZES[size]
+        self.figure: Figure = Figure(figsize=shape, dpi=100, facecolor=palette.PAPER)
         self._canvas = FigureCanvasAgg(self.figure)
         self.top = self.height - EDGE
         self.bottom = EDGE

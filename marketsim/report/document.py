@@ -82,11 +82,13 @@ def of(
     grid: Grid | None = None,
     example: bool = True,
     validation: Said | str | None = None,
+    pictures: bool = True,
 ) -> Document:
     """The document of results or of a results folder, whose scenario and grid it then takes.
 
     more: further tables for charts (`bound`, `breakeven`, ...). example: whether one replication of the best policy is
     run again for the charts of a single run. validation: the verdict of a comparison with what really happened.
+    pictures: whether charts are worked out.
     """
     given = folders.read(source) if not isinstance(source, Results) else source
     where = None if isinstance(source, Results) else pathlib.Path(source)
@@ -113,7 +115,7 @@ def of(
         flip=_flip(grid, ranking),
         rows=tuple(_rows(given, ranking, metrics)),
         metrics=metrics,
-        drawn=tuple(drawn(made)),
+        drawn=tuple(drawn(made)) if pictures else (),
         assumed=assumptions.of(scenario) if scenario is not None else (),
         limits=(*_limits(given), *notes),
         stamp=_stamp(given),
@@ -123,6 +125,21 @@ def of(
         grid=grid,
         validation=validation or NOT_VALIDATED,
     )
+
+
+def suffix(locale: Locale) -> str:
+    """What a file's name says of its language: nothing for English, `.zh` for Chinese."""
+    return "" if locale.lang == "en" else f".{locale.lang}"
+
+
+def place_of(
+    results: Results | str | pathlib.Path, out: str | pathlib.Path | None, locale: Locale, ending: str
+) -> pathlib.Path:
+    """Where a report goes: `out`, or `report.ENDING` in the results folder, or here."""
+    if out is not None:
+        return pathlib.Path(out)
+    base = pathlib.Path(".") if isinstance(results, Results) else pathlib.Path(results)
+    return base / f"report{suffix(locale)}.{ending}"
 
 
 def drawn(made: Mapping[str, pd.DataFrame], names: Sequence[str] | None = None) -> list[Drawn]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 MOST_ROWS = 40  # of a chart's figures; the CSV has them all
-FILE = "report.html"
 
 
 def write(
@@ -37,10 +36,7 @@ def write(
     `document.of` takes it: scenario, more, grid, example, validation.
     """
     made = document.of(results, lang, **more)
-    if out is None:
-        base = pathlib.Path(".") if isinstance(results, Results) else pathlib.Path(results)
-        out = base / (FILE if made.locale.lang == "en" else f"report.{made.locale.lang}.html")
-    path = pathlib.Path(out)
+    path = document.place_of(results, out, made.locale, "html")
     folders.place(path, text(made).encode())
     return path
 

@@ -1,0 +1,453 @@
+"""The report as a deck of about twelve slides, 16:9: a message a slide, charts that PowerPoint can edit, notes.
+
+Where PowerPoint has the chart it is a chart of its own with the figures behind it; else it is a picture. Each has words
+for who cannot see it, and the notes say how to read it and what it rests on.
+"""
+
+from __future__ import annotations
+
+import io
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from marketsim.charts import palette, ranked, saving
+from marketsim.charts.chart import rows
+from marketsim.charts.cost_stack import PENALTY
+from marketsim.errors import MissingExtra
+from marketsim.experiment import folder as folders
+from marketsim.experiment.results import Results
+from marketsim.i18n.locale import Locale
+from marketsim.report import archive, document
+from marketsim.report.document import Document, Drawn
+
+WIDE, TALL = 13.333, 7.5  # inches
+EDGE = 0.6
+BODY = (EDGE, 1.75, WIDE - 2 * EDGE, 4.95)  # left, top, width, height
+MOST_CHARTS = 9
+ORDER = ("cost_stack", "cost_misses", "differences", "distribution", "cash_cone", "breakeven", "tornado", "demand_capacity",
+         "misses", "week", "spot_market", "changes", "levers", "invoices", "story")  # fmt: skip
+
+
+def write(
+    results: Results | str | pathlib.Path,
+    out: str | pathlib.Path | None = None,
+    lang: str | Locale = "en",
+    **more: Any,
+) -> pathlib.Path:
+    """Write the deck of results or of a results folder, and say where it is; `more` as `document.of` takes it."""
+    made = document.of(results, lang, **more)
+    path = document.place_of(results, out, made.locale, "pptx")
+    folders.place(path, content(made))
+    return path
+
+
+def content(made: Document) -> bytes:
+    """The deck. Raises MissingExtra where python-pptx is not installed."""
+    try:
+        from pptx import Presentation
+        from pptx.util import Inches
+    except ImportError:
+        raise MissingExtra("python-pptx", "deck") from None
+    deck = Presentation()
+    deck.slide_width, deck.slide_height = Inches(WIDE), Inches(TALL)
+    deck.core_properties.title = made.name
+    deck.core_properties.author = "marketsim"
+    deck.core_properties.comments = made.stamp_line
+    _answer(deck, made)
+    _policies(deck, made)
+    known = {one.chart.name: one for one in made.drawn}
+    chosen = [known[name] for name in ORDER if name in known]
+    for one in chosen[:MOST_CHARTS]:
+        _chart(deck, made, one)
+    _lists(deck, made)
+    out = io.BytesIO()
+    deck.save(out)
+    return archive.settled(out.getvalue())
+
+
+# ------------------------------------------------------------------------------------------------ slides
+
+
+def _slide(deck: Any, made: Document, title: str, subtitle: str, notes: str) -> Any:
+    """A slide with its title, what it asks below it, the stamp at the foot, and notes for who speaks."""
+    slide = deck.slides.add_slide(deck.slide_layouts[5])
+    head = slide.shapes.title
+    _box(head, EDGE, 0.35, WIDE - 2 * EDGE, 0.95)
+    _text(head.text_frame, title, 26 if len(title) < 60 else 23, True, made, anchor="bottom")
+    if subtitle:
+        _text(_textbox(slide, EDGE, 1.28, WIDE - 2 * EDGE, 0.4), subtitle, 15, False, made, palette.QUIET)
+    _text(_textbox(slide, EDGE, 7.0, WIDE - 2 * EDGE, 0.3), made.stamp_line, 10, False, made, palette.QUIET)
+    slide.notes_slide.notes_text_frame.text = notes
+    return slide
+
+
+def _answer(deck: Any, made: Document) -> None:
+    notes = "\n".join([made.say(made.doubt), made.say(made.flip), made.description, made.command])
+    slide = _slide(deck, made, made.say(made.answer), made.name, notes)
+    best = made.rows[0]["cells"]
+    shown = [
+        name for name in ("total_cost_usd", "missed_deadline_share", "unserved_share", "utilization") if name in best
+    ]
+    for place, name in enumerate(shown):
+        left = EDGE + place * (WIDE - 2 * EDGE) / len(shown)
+        frame = _textbox(slide, left, 2.0, (WIDE - 2 * EDGE) / len(shown) - 0.2, 1.3)
+        _text(frame, made.locale.metric(name, best[name]["mean"]), 40, True, made)
+        _more(frame, made.locale.name("metric", name), 16, made)
+    frame = _textbox(slide, EDGE, 3.9, WIDE - 2 * EDGE, 2.8)
+    _text(frame, made.say(made.doubt), 20, False, made)
+    for line in (made.say(made.flip), made.description):
+        _more(frame, line, 18, made)
+
+
+def _policies(deck: Any, made: Document) -> None:
+    """The table of policies, rejected ones too; a table that can be edited."""
+    from pptx.util import Inches, Pt
+
+    metrics = [name for name in made.metrics if name not in ("jobs", "cash_out_usd")]
+    locale = made.locale
+    notes = locale.text("report.table.how", confidence=made.results.confidence)
+    slide = _slide(deck, made, locale.text("report.table"), made.say(made.answer), notes)
+    shown = made.rows[:10]
+    shape = slide.shapes.add_table(
+        len(shown) + 1, len(metrics) + 2, *map(Inches, BODY[:3]), Inches(0.45 * (len(shown) + 1))
+    )
+    _describe(shape, "table", "; ".join(f"{row['policy']}: {made.say(row['verdict'])}" for row in shown))
+    table = shape.table
+    heads = [
+        locale.text("word.policy"),
+        *(locale.name("metric", name) for name in metrics),
+        locale.text("word.verdict"),
+    ]
+    lines = [heads]
+    for row in shown:
+        cells = [locale.metric(name, row["cells"][name]["mean"]) for name in metrics]
+        lines.append([row["policy"], *cells, made.say(row["verdict"])])
+    for y, line in enumerate(lines):
+        for x, words in enumerate(line):
+            cell = table.cell(y, x)
+            bold = y == 0 or (shown[y - 1]["state"] == "best")
+            _text(cell.text_frame, words, 13, bold, made, palette.PAPER if y == 0 else palette.INK)
+            cell.margin_left = cell.margin_right = Pt(5)
+    widths = [2.2, *([1.45] * len(metrics)), BODY[2] - 2.2 - 1.45 * len(metrics)]
+    for column, wide in zip(table.columns, widths, strict=True):
+        column.width = Inches(wide)
+
+
+def _chart(deck: Any, made: Document, one: Drawn) -> None:
+    """A chart of PowerPoint's own where it has one, else a picture; the question below, how to read it in the notes."""
+    chart, figures = one.chart, one.figures
+    alt = chart.alt(figures, made.locale)
+    reading = " · ".join(made.say(note) for note in figures.notes)
+    notes = "\n".join(
+        filter(None, [alt, f"{made.locale.text('deck.reasoning')}: {reading}" if reading else "", made.stamp_line])
+    )
+    slide = _slide(deck, made, made.say(figures.message), made.say(chart.question), notes)
+    draw = NATIVE.get(chart.name)
+    if draw is not None:
+        _describe(draw(slide, made, one), chart.name, alt)
+        return
+    from pptx.util import Inches
+
+    picture = io.BytesIO(saving.png(chart.draw(figures, "slide", made.locale, titled=False), 240))
+    shape = slide.shapes.add_picture(picture, *map(Inches, BODY))
+    _describe(shape, chart.name, alt)
+
+
+def _lists(deck: Any, made: Document) -> None:
+    """What is assumed, and what the deck does not say."""
+    text = made.locale.text
+    if made.assumed:
+        notes = "\n".join(f"{one.path} = {one.value}: {one.source}" for one in made.assumed)
+        slide = _slide(deck, made, text("report.assumed"), "", notes[:6000])
+        frame = _textbox(slide, *BODY)
+        for place, one in enumerate(made.assumed[:12]):
+            line = f"{one.path}: {one.source}"
+            line = line if len(line) < 150 else line[:149] + "…"
+            (_text if place == 0 else _more)(frame, line, 14, *([False, made] if place == 0 else [made]))
+        if len(made.assumed) > 12:
+            _more(frame, text("deck.next", n=len(made.assumed) - 12), 14, made)
+    slide = _slide(deck, made, text("deck.limits"), "", made.command)
+    frame = _textbox(slide, *BODY)
+    _text(frame, made.say(made.validation), 16, False, made)
+    for limit in made.limits[:8]:
+        _more(frame, made.say(limit), 16, made)
+
+
+# ------------------------------------------------------------------------------------------------ text
+
+
+def _textbox(slide: Any, left: float, top: float, width: float, height: float) -> Any:
+    from pptx.util import Inches
+
+    frame = slide.shapes.add_textbox(Inches(left), Inches(top), Inches(width), Inches(height)).text_frame
+    frame.word_wrap = True
+    return frame
+
+
+def _box(shape: Any, left: float, top: float, width: float, height: float) -> None:
+    from pptx.util import Inches
+
+    shape.left, shape.top, shape.width, shape.height = Inches(left), Inches(top), Inches(width), Inches(height)
+
+
+def _text(
+    frame: Any, words: str, size: float, bold: bool, made: Document, colour: str = palette.INK, anchor: str = "top"
+) -> None:
+    """The first paragraph of a frame."""
+    from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
+
+    frame.word_wrap = True
+    frame.vertical_anchor = MSO_ANCHOR.BOTTOM if anchor == "bottom" else MSO_ANCHOR.TOP
+    paragraph = frame.paragraphs[0]
+    paragraph.alignment = PP_ALIGN.LEFT
+    _run(paragraph, words, size, bold, made, colour)
+
+
+def _more(frame: Any, words: str, size: float, made: Document) -> None:
+    """One paragraph more."""
+    from pptx.util import Pt
+
+    if words:
+        paragraph = frame.add_paragraph()
+        paragraph.space_before = Pt(size * 0.6)
+        _run(paragraph, words, size, False, made, palette.INK)
+
+
+def _run(paragraph: Any, words: str, size: float, bold: bool, made: Document, colour: str) -> None:
+    from pptx.dml.color import RGBColor
+    from pptx.util import Pt
+
+    run = paragraph.add_run()
+    run.text = words
+    run.font.size, run.font.bold = Pt(size), bold
+    run.font.name = "Microsoft YaHei" if made.locale.lang == "zh" else "Calibri"
+    run.font.color.rgb = RGBColor.from_string(colour.lstrip("#"))
+
+
+def _describe(shape: Any, name: str, alt: str) -> None:
+    """Name and words of a shape."""
+    properties = shape._element.xpath(".//p:cNvPr")[0]
+    properties.set("name", name)
+    properties.set("descr", alt)
+
+
+# ------------------------------------------------------------------------------------------------ native charts
+
+
+def _units(locale: Locale, largest_usd: float) -> tuple[float, str]:
+    """By what USD are multiplied, and a number format that fits the largest: K and M, or 万 where sums are read so."""
+    mark = {"USD": "$", "CNY": "¥", "EUR": "€", "GBP": "£"}.get(locale.currency, "")
+    if locale.lang == "zh":
+        return locale.per_usd / 1e4, f'"{mark}"#,##0"万"'
+    largest = abs(largest_usd) * locale.per_usd
+    size = '0.0,,"M"' if largest >= 1.5e6 else '#,##0,"K"' if largest >= 1_500 else "#,##0"
+    return locale.per_usd, f'"{mark}"{size};-"{mark}"{size}'
+
+
+def _add(slide: Any, kind: Any, data: Any) -> Any:
+    from pptx.util import Inches
+
+    return slide.shapes.add_chart(kind, *map(Inches, BODY), data)
+
+
+def _bars(slide: Any, kind: str, names: list[str], series: dict[str, list[float]], form: str) -> Any:
+    """A bar chart; the first name on top, as a table reads."""
+    from pptx.chart.data import CategoryChartData
+    from pptx.enum.chart import XL_CHART_TYPE
+    from pptx.util import Pt
+
+    data = CategoryChartData(number_format=form)
+    data.categories = [folders.cell(name) for name in names]
+    for name, values in series.items():
+        data.add_series(folders.cell(name), values)
+    shape = _add(slide, getattr(XL_CHART_TYPE, kind), data)
+    chart = shape.chart
+    chart.font.size = Pt(14)
+    chart.value_axis.has_major_gridlines = True
+    chart.value_axis.tick_labels.number_format = form
+    chart.value_axis.tick_labels.number_format_is_linked = False
+    if kind.startswith("BAR"):
+        chart.category_axis.reverse_order = True
+        from pptx.enum.chart import XL_TICK_LABEL_POSITION
+
+        chart.category_axis.tick_label_position = XL_TICK_LABEL_POSITION.LOW
+        chart.value_axis.tick_label_position = XL_TICK_LABEL_POSITION.HIGH
+    return shape
+
+
+def _colour(series: Any, colour: str, line: bool = False) -> None:
+    from pptx.dml.color import RGBColor
+
+    target = series.format.line if line else series.format.fill
+    if not line:
+        target.solid()
+        target.fore_color.rgb = RGBColor.from_string(colour.lstrip("#"))
+        series.invert_if_negative = False
+    else:
+        target.color.rgb = RGBColor.from_string(colour.lstrip("#"))
+
+
+def _legend(chart: Any) -> None:
+    from pptx.enum.chart import XL_LEGEND_POSITION
+
+    chart.has_legend = True
+    chart.legend.position = XL_LEGEND_POSITION.TOP
+    chart.legend.include_in_layout = False
+
+
+def _labels(series: Any, form: str) -> None:
+    from pptx.util import Pt
+
+    labels = series.data_labels
+    labels.show_value = True
+    labels.number_format, labels.number_format_is_linked = form, False
+    labels.font.size = Pt(13)
+
+
+def _cost_stack(slide: Any, made: Document, one: Drawn) -> Any:
+    table, offers, kinds = one.figures.table, one.figures.facts["offers"], one.figures.facts["kinds"]
+    factor, form = _units(made.locale, float(table["mean"].max()))
+    named = {
+        made.locale.text("word.penalty") if offer == PENALTY else made.locale.name("offer", offer): offer
+        for offer in offers
+    }
+    series = {name: [float(value) * factor for value in table[offer]] for name, offer in named.items()}
+    names = [f"{row['policy']}  {made.locale.usd(row['mean'])}" for row in rows(table)]
+    shape = _bars(slide, "BAR_STACKED", names, series, form)
+    plot = shape.chart.plots[0]
+    plot.gap_width, plot.overlap = 45, 100
+    for drawn, offer in zip(plot.series, named.values(), strict=True):
+        _colour(drawn, "#BFBFBF" if offer == PENALTY else palette.look(kinds.get(offer, "none")).colour)
+    _legend(shape.chart)
+    return shape
+
+
+def _differences(slide: Any, made: Document, one: Drawn) -> Any:
+    table, metric = one.figures.table, one.figures.facts["metric"]
+    factor, form = _units(made.locale, float(table["diff"].abs().max())) if metric.endswith("_usd") else (1.0, "0.0%")
+    words = made.say(ranked.metric_words(metric))
+    shape = _bars(
+        slide,
+        "BAR_CLUSTERED",
+        [str(name) for name in table["policy"]],
+        {words: [float(value) * factor for value in table["diff"]]},
+        form,
+    )
+    series = shape.chart.plots[0].series[0]
+    _colour(series, palette.QUIET)
+    _labels(series, form)
+    shape.chart.has_legend = False
+    return shape
+
+
+def _tornado(slide: Any, made: Document, one: Drawn) -> Any:
+    table, metric = one.figures.table, one.figures.facts["metric"]
+    largest = float(table[["at_low", "at_high"]].abs().to_numpy().max())
+    factor, form = _units(made.locale, largest) if metric.endswith("_usd") else (1.0, "0.0%")
+    names = [f"{ranked.setting(str(row['setting']))} ({row['low']} … {row['high']})" for row in rows(table)]
+    series = {
+        made.locale.text("word.low_end"): [float(value) * factor for value in table["at_low"]],
+        made.locale.text("word.high_end"): [float(value) * factor for value in table["at_high"]],
+    }
+    shape = _bars(slide, "BAR_CLUSTERED", names, series, form)
+    plot = shape.chart.plots[0]
+    plot.gap_width, plot.overlap = 45, 100
+    for drawn, colour in zip(plot.series, ("#A6A6A6", "#4D4D4D"), strict=True):
+        _colour(drawn, colour)
+    _legend(shape.chart)
+    return shape
+
+
+def _cost_misses(slide: Any, made: Document, one: Drawn) -> Any:
+    from pptx.chart.data import XyChartData
+    from pptx.enum.chart import XL_CHART_TYPE, XL_MARKER_STYLE
+    from pptx.util import Pt
+
+    table = one.figures.table
+    factor, form = _units(made.locale, float(table["cost_mean"].max()))
+    data = XyChartData(number_format=form)
+    for row in rows(table):
+        data.add_series(folders.cell(str(row["policy"]))).add_data_point(row["cost_mean"] * factor, row["miss_mean"])
+    shape = _add(slide, XL_CHART_TYPE.XY_SCATTER, data)
+    chart = shape.chart
+    chart.font.size = Pt(14)
+    chart.has_legend = False
+    for axis, fmt, name in ((chart.category_axis, form, "axis.total_cost"), (chart.value_axis, "0%", "axis.missed")):
+        axis.tick_labels.number_format, axis.tick_labels.number_format_is_linked = fmt, False
+        axis.minimum_scale = 0
+        axis.has_title = True
+        axis.axis_title.text_frame.text = made.locale.text(name)
+        axis.axis_title.text_frame.paragraphs[0].runs[0].font.size = Pt(14)
+    first = one.figures.facts["first"]
+    for drawn, row in zip(chart.plots[0].series, rows(table), strict=True):
+        best = row["policy"] == first
+        drawn.marker.style = XL_MARKER_STYLE.DIAMOND if best else XL_MARKER_STYLE.CIRCLE
+        drawn.marker.size = 14
+        _marker(drawn, best)
+        label = drawn.points[0].data_label
+        label.has_text_frame = True
+        label.text_frame.text = str(row["policy"])
+        label.text_frame.paragraphs[0].runs[0].font.bold = best
+    return shape
+
+
+def _marker(series: Any, best: bool) -> None:
+    from pptx.dml.color import RGBColor
+
+    series.marker.format.fill.solid()
+    series.marker.format.fill.fore_color.rgb = RGBColor.from_string(
+        (palette.BEST if best else palette.OTHER).lstrip("#")
+    )
+    series.format.line.fill.background()
+
+
+def _cash_cone(slide: Any, made: Document, one: Drawn) -> Any:
+    from pptx.chart.data import CategoryChartData
+    from pptx.enum.chart import XL_CHART_TYPE
+    from pptx.util import Pt
+
+    table = one.figures.table
+    factor, form = _units(made.locale, float(table["most"].max()))
+    low, high = ("p10", "p90") if one.figures.facts["n"] >= 10 else ("least", "most")
+    data = CategoryChartData(number_format=form)
+    data.categories = [str(month) for month in table["month"]]
+    for name in (high, "median", low):
+        words = made.locale.text(f"word.{name}")
+        data.add_series(words, [float(value) * factor for value in table[name]])
+    shape = _add(slide, XL_CHART_TYPE.LINE, data)
+    chart = shape.chart
+    chart.font.size = Pt(14)
+    chart.value_axis.tick_labels.number_format, chart.value_axis.tick_labels.number_format_is_linked = form, False
+    chart.category_axis.has_title = True
+    chart.category_axis.axis_title.text_frame.text = made.locale.text("axis.months")
+    chart.category_axis.axis_title.text_frame.paragraphs[0].runs[0].font.size = Pt(14)
+    for series, colour in zip(chart.plots[0].series, (palette.SPREAD, palette.BEST, palette.SPREAD), strict=True):
+        _colour(series, colour, line=True)
+        series.smooth = False
+    _legend(chart)
+    return shape
+
+
+def _misses(slide: Any, made: Document, one: Drawn) -> Any:
+    table = one.figures.table
+    names = [f"{row['workload']} · {made.locale.gpus(row['gpus'])} GPU" for row in rows(table)]
+    values = [float(np.nan_to_num(value)) for value in table["missed_share"].astype(float)]
+    shape = _bars(slide, "BAR_CLUSTERED", names, {made.locale.text("axis.missed"): values}, "0.0%")
+    series = shape.chart.plots[0].series[0]
+    _colour(series, palette.QUIET)
+    _labels(series, "0.0%")
+    shape.chart.has_legend = False
+    return shape
+
+
+NATIVE: dict[str, Callable[[Any, Document, Drawn], Any]] = {
+    "cost_stack": _cost_stack,
+    "cost_misses": _cost_misses,
+    "differences": _differences,
+    "tornado": _tornado,
+    "cash_cone": _cash_cone,
+    "misses": _misses,
+}
