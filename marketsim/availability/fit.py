@@ -226,6 +226,17 @@ class FitResult:
             lines.append(f"  {name}: {shown}")
         return "\n".join(indent + line for line in lines)
 
+    def lines(self) -> list[str]:
+        """How the held-back end came out, a line a statistic, beside a memoryless process."""
+        said = [f"{self.trace}: {self.days:.1f} days, available {self.share:.1%} of the time; the end held back:"]
+        for row, plain in zip(self.rows, self.memoryless, strict=True):
+            mark = "in" if row.inside else "OUT"
+            said.append(
+                f"{row.name:16s} {row.real:8.3f}  {mark:3s} [{row.low:.3f}, {row.high:.3f}] score {row.score:.2f}, "
+                f"memoryless {plain.score:.2f}"
+            )
+        return said
+
 
 def fit_availability(path: pathlib.Path, gap_s: float, split: float = 0.6) -> FitResult:
     """Fits a trace file (tick,available) with ticks of gap_s seconds; the first `split` of it foretells the rest."""

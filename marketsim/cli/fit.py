@@ -1,4 +1,4 @@
-"""`marketsim fit`: a generator fitted to recorded prices or to a recorded workload, as a block of a scenario."""
+"""`marketsim fit`: a generator fitted to recorded prices, availability or workload, as a block of a scenario."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from marketsim.cli import console, options
 
 
 @click.command("fit")
-@click.argument("kind", type=click.Choice(["prices", "workload"]))
+@click.argument("kind", type=click.Choice(["prices", "availability", "workload"]))
 @click.argument("file", type=click.Path(path_type=pathlib.Path))
 @click.option("--on-demand", type=click.Path(path_type=pathlib.Path), help="List prices, so that ratios are fitted.")
 @click.option("--process", metavar="KIND", help="The price process to fit; the usual one where not given.")
 @click.option("--per", type=click.IntRange(1, 64), default=1, show_default=True, help="GPUs that a price is of.")
+@click.option("--gap", metavar="DURATION", help="Length of a tick of an availability trace, as in `10 min`.")
 @click.option("--tenant", help="Only this tenant of a workload.")
-@click.option("--picture", type=click.Path(path_type=pathlib.Path), help="PNG of a workload's fit beside its record.")
+@click.option("--picture", type=click.Path(path_type=pathlib.Path), help="PNG of the fit beside its record.")
 @options.quiet
 def command(
     kind: str,
@@ -24,14 +25,15 @@ def command(
     on_demand: pathlib.Path | None,
     process: str | None,
     per: int,
+    gap: str | None,
     tenant: str | None,
     picture: pathlib.Path | None,
     quiet: bool,
 ) -> None:
     """Fit a generator to FILE and print it for a scenario.
 
-    prices: CSV time,price or date,region,instance,spot_usd_hour. workload: CSV job,submit_s,duration_s,gpus,... or any
-    layout of `marketsim import`; intervals and goodness of fit go to stderr.
+    prices: CSV time,price or date,region,instance,spot_usd_hour. availability: CSV tick,available. workload: CSV
+    job,submit_s,duration_s,gpus,... or any layout of `marketsim import`. What the fit is worth goes to stderr.
     """
     from marketsim.errors import Fault, InputError
 
@@ -39,11 +41,58 @@ def command(
         if not path.is_file():
             raise InputError(Fault("no such file", file=str(path)))
     if kind == "prices":
-        from marketsim.prices.fit import fit_prices
-
-        console.say(fit_prices(file, on_demand, process, per=per).block_text())
+        _prices(file, on_demand, process, per, picture, quiet)
+    elif kind == "availability":
+        _availability(file, gap, quiet)
     else:
         _workload(file, tenant, picture, quiet)
+
+
+def _prices(
+    file: pathlib.Path,
+    on_demand: pathlib.Path | None,
+    process: str | None,
+    per: int,
+    picture: pathlib.Path | None,
+    quiet: bool,
+) -> None:
+    """The block on stdout; the ranking on stderr; the picture where it is asked for."""
+    from marketsim.errors import Fault, InputError
+    from marketsim.prices.fit import fit_prices
+
+    if picture is not None and picture.exists():
+        raise InputError(Fault("is there already, and is left as it is", file=str(picture)))
+    result = fit_prices(file, on_demand, process, per=per)
+    console.say(result.block_text())
+    for line in result.lines():
+        console.note(line, quiet)
+    if picture is not None:
+        from marketsim.charts import price_fit, saving
+        from marketsim.experiment import folder
+
+        title = f"{result.series}: what {result.process} foretold, and what came"
+        unit = "spot price over on-demand" if result.ratio else "USD an hour"
+        figure = price_fit.draw(result.fan, result.pit, result.spread, title, unit)
+        folder.place(picture, saving.png(figure))
+        console.note(f"Picture: {picture}", quiet)
+
+
+def _availability(file: pathlib.Path, gap: str | None, quiet: bool) -> None:
+    """The block on stdout; how the held-back end came out on stderr."""
+    from marketsim import units
+    from marketsim.availability.fit import fit_availability
+    from marketsim.errors import Fault, InputError
+
+    try:
+        gap_s = units.duration_s(gap or "")
+    except ValueError as error:
+        raise InputError(Fault(str(error), key="--gap", got=gap or "nothing", allowed="as in `10 min`")) from None
+    if gap_s < 1:
+        raise InputError(Fault("a tick lasts at least a second", key="--gap", got=gap))
+    result = fit_availability(file, gap_s)
+    console.say(result.block_text())
+    for line in result.lines():
+        console.note(line, quiet)
 
 
 def _workload(file: pathlib.Path, tenant: str | None, picture: pathlib.Path | None, quiet: bool) -> None:

@@ -66,6 +66,25 @@ class FitResult:
         lines = ["usd_per_gpu_hour:"] + [f"  {name}: {_plain(value)}" for name, value in self.block.items()]
         return "\n".join(indent + line for line in lines)
 
+    def lines(self) -> list[str]:
+        """What the fit is worth, a line a process, best one-step forecast first."""
+        kind = "ratio to on-demand" if self.ratio else "price"
+        said = [f"{self.series}: {kind} of {self.days} days, the last {self.held_back} held back and forecast"]
+        horizons = sorted({h for row in self.rows for h in row.coverage})
+        heads = " ".join(f"{f'{h} d':>13s}" for h in horizons) + "  " + " ".join(f"{f'{h} d':>5s}" for h in horizons)
+        said.append(f"{'process':18s} {'nats/day':>8s}  coverage of 90 % (error), then CRPS over a random walk's")
+        said.append(f"{'':18s} {'over ou':>8s}  {heads}")
+        for row in self.rows:
+            cover = " ".join(f"{row.coverage[h]:5.2f} ({row.coverage_error[h]:5.3f})" for h in horizons)
+            crps = " ".join(f"{row.crps[h]:5.2f}" for h in horizons)
+            mark = " *" if row.process == self.process else ""
+            said.append(f"{row.process + mark:18s} {row.gain:+8.3f}  {cover}  {crps}")
+        said += [
+            f"{name}: {low:.4g} to {high:.4g} (90 %, profile likelihood)"
+            for name, (low, high) in self.intervals.items()
+        ]
+        return said
+
 
 def _plain(value: Any) -> str:
     """A number without exponent, or text, as YAML is written here."""
