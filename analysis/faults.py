@@ -1,6 +1,6 @@
 """Faults: a study is killed, starved and lied to at every turn; after resuming, its results are byte for byte the same.
 
-    python -m analysis.faults [--quick] [--only NAME]
+    python -m analysis.faults [--quick] [--every N] [--only NAME]
 
 A shim between the program and the kernel (compiled here, loaded with LD_PRELOAD) counts writes below the results
 folder and makes the n-th one die, fail with EIO or fail with ENOSPC, for every n. What each fault of the list is
@@ -133,10 +133,10 @@ N = 4
 class Fault:
     """One trial: a child process that runs a study and may be made to suffer."""
 
-    def __init__(self, base: pathlib.Path) -> None:
+    def __init__(self, base: pathlib.Path, every: int = 1) -> None:
         from marketsim import scenario
 
-        self.base, self.turn = base, 0
+        self.base, self.turn, self.every = base, 0, every
         self.scenario = scenario.loads(GIVEN, base)
         self.shim = ctypes.CDLL(None)
         good = self.fresh()
@@ -308,8 +308,8 @@ def alive(pid: int, wait_s: float = 5.0) -> bool:
 
 
 def at_nth_io(f: Fault, quick: bool, mode: int, name: str) -> tuple[bool, str]:
-    bad, step, tried = 0, (17 if quick else 1), 0
-    for n in range(1, f.writes + 1, step):
+    bad, tried = 0, 0
+    for n in range(1, f.writes + 1, max(f.every, 17 if quick else 1)):
         folder = f.fresh()
         code, said = f.child(folder, arm=(mode, n))
         well = code == -signal.SIGKILL if mode == KILL else one_line(code, said, (0, 1))
@@ -676,6 +676,7 @@ def main() -> None:
     """Inject all faults, print a line each, end as every study does."""
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     asked.add_argument("--quick", action="store_true", help="fewer kills and every 17th write")
+    asked.add_argument("--every", type=int, default=1, help="a fault at every so many-th write")
     asked.add_argument("--only", help="one fault by name")
     options = asked.parse_args()
     if "MARKETSIM_FAULTS" not in os.environ:
@@ -690,7 +691,7 @@ def main() -> None:
     import marketsim.metrics.measure  # noqa: F401 - children share what is loaded
 
     tally = common.Tally(verbose=True)
-    fault = Fault(base)
+    fault = Fault(base, options.every)
     print(f"an undisturbed study takes {fault.span_s:.2f} s and {fault.writes} writes")
     for inject in FAULTS:
         if options.only is None or inject.__name__ == options.only:

@@ -117,6 +117,12 @@ def by_month(measured: Measured) -> dict[str, float]:
     return {f"{month:02d}": units.usd(int(micro)) for month, micro in enumerate(cost)}
 
 
+def mean_price(measured: Measured) -> dict[str, float]:
+    """Mean price of each metered offer over the horizon, whoever used it."""
+    world = measured.world
+    return {one.id: one.price.mean(0, world.horizon_s) for one in world.offers if one.price is not None}
+
+
 METRICS = table(
     [
         Metric("total_cost_usd", "USD", "lower", "effective cost of the work, credits used taken off", total_cost_usd),
@@ -143,5 +149,8 @@ BREAKDOWNS = [
     Breakdown("cost_usd/account", "USD", "lower", "effective cost by account", by_account),
     Breakdown("cost_usd/offer", "USD", "lower", "effective cost by offer", by_offer),
     Breakdown("cost_usd/kind", "USD", "lower", "effective cost by kind of offer", by_offer_kind),
+    Breakdown(
+        "price_mean/offer", "USD/h", None, "mean price of an instance-hour, whoever used it", mean_price
+    ),
     Breakdown("cost_usd/month", "USD", None, "effective cost by month of 730 h", by_month),
 ]

@@ -9,7 +9,7 @@ from marketsim.demand.job import NEVER
 from marketsim.ledger import CAUSE
 from marketsim.metrics.measured import Measured
 from marketsim.metrics.metric import Breakdown, Metric, share, table
-from marketsim.units import HOUR_S
+from marketsim.units import HOUR_S, MILLI
 
 
 def missed_deadline_share(measured: Measured) -> float | None:
@@ -32,6 +32,11 @@ def tardiness_mean_h(measured: Measured) -> float | None:
 def tardiness_p95_h(measured: Measured) -> float | None:
     """The lateness that 95 % of dated jobs do not exceed."""
     return quantile_h(measured.tardiness_s[measured.dated], 0.95)
+
+
+def offered_gpu_h(measured: Measured) -> float:
+    """True work of all jobs on their reference GPUs."""
+    return float(measured.world.jobs.work.sum()) / MILLI / HOUR_S
 
 
 def wait_s(measured: Measured) -> NDArray[np.int64]:
@@ -83,6 +88,7 @@ METRICS = table(
     [
         Metric("jobs", "jobs", None, "jobs that arrived", lambda m: float(len(m.world.jobs))),
         Metric("jobs_finished", "jobs", "higher", "jobs that finished", lambda m: float((m.finish_s < NEVER).sum())),
+        Metric("offered_gpu_h", "GPU-h", None, "work of all jobs, the same under every policy", offered_gpu_h),
         Metric("jobs_dated", "jobs", None, "jobs with a deadline", lambda m: float(m.dated.sum())),
         Metric(
             "missed_deadline_share",

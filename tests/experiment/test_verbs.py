@@ -11,7 +11,7 @@ import pytest
 
 from marketsim import scenario as scenarios
 from marketsim.errors import InputError
-from marketsim.experiment import choose, folder, points, runners, sensitivity, study, sweep, tune, uncertainty
+from marketsim.experiment import choose, controls, folder, points, runners, sensitivity, study, sweep, tune, uncertainty
 from marketsim.experiment import whatif as whatifs
 from marketsim.experiment.statistics.interval import Interval
 from marketsim.streams import Dice, normal
@@ -261,6 +261,22 @@ def test_uncertain_inputs_of_a_scenario_are_edits_by_path(tiny: scenarios.Scenar
     found = uncertainty.input_uncertainty(tiny, inputs, policies=["cloud-only"], replications=4)["cloud-only"]
     assert found.inputs_share.value > 0.5
     assert found.draws == 3
+
+
+def test_offered_work_as_a_control_narrows_the_bill_and_keeps_the_mean(tiny: scenarios.Scenario) -> None:
+    found = study.run_study(tiny, replications=30)
+    task = study.ScenarioTask(tiny, 1)
+    names = controls.usual(found)
+    assert names == ("offered_gpu_h",)  # no service, and both prices are constant
+    known = controls.of_throws(task, names, first=1000, throws=100)
+    plain = found.cell("cloud-only", "total_cost_usd")
+    fine = controls.controlled(found, "total_cost_usd", "cloud-only", known)
+    assert fine.half_width is not None
+    assert fine.half_width < 0.5 * (plain["high"] - plain["low"]) / 2
+    assert fine.value == pytest.approx(4 * known.means[0], rel=0.02)  # all work is paid at 4 USD a GPU-hour
+    assert controls.kept_variance(found, "total_cost_usd", "spot-first", "cloud-only", known) < 0.25
+    with pytest.raises(InputError, match="not known before a run"):
+        controls.of_throws(task, ["utilization"], 0, 1)
 
 
 @pytest.mark.slow

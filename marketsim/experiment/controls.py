@@ -1,0 +1,106 @@
+"""Control variates: what the throw explains of a result is taken out of it, and fewer replications do.
+
+Offered work and mean prices are the same under every policy and are known without a run: their means over many throws
+cost only the throws. A result, or a difference of two, is regressed on them and read off at those means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from marketsim.errors import InputError
+from marketsim.experiment.results import Results
+from marketsim.experiment.statistics import interval, variance
+from marketsim.experiment.statistics.interval import Interval
+
+USUAL = ("offered_gpu_h", "requests")
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Names of exogenous metrics, their means over `throws` throws, and the standard deviations of single throws."""
+
+    names: tuple[str, ...]
+    means: tuple[float, ...]
+    sds: tuple[float, ...]
+    throws: int
+
+
+def usual(results: Results, beside: Sequence[str] = ()) -> tuple[str, ...]:
+    """The controls that vary: offered work, requests, mean prices, and those named beside; at most n / 10 of them."""
+    policy = results.policies[0]
+    prices = [name for name in results.metrics if name.startswith("price_mean/offer/")]
+    found = []
+    for name in dict.fromkeys([*USUAL, *prices, *beside]):
+        if name in results.metrics:
+            values = np.array(list(results.column(policy, name).values()))
+            if len(values) and np.ptp(values) > 1e-9 * abs(float(values.mean())):
+                found.append(name)
+    return tuple(found[: max(len(results.rows[policy]) // 10, 1)])
+
+
+def of_throws(task: Any, names: Sequence[str], first: int, throws: int = 200) -> Controls:
+    """The means of controls over throws `first` to `first + throws - 1`, which no replication used; nothing is run.
+
+    task: a ScenarioTask. Raises InputError for a name that depends on what a policy does.
+    """
+    from marketsim.build import build
+    from marketsim.ledger import Ledger
+    from marketsim.metrics.cost import mean_price
+    from marketsim.metrics.jobs import offered_gpu_h
+    from marketsim.metrics.measured import Measured
+
+    def value(name: str, world: Any) -> float:
+        empty = Measured(world, Ledger())
+        if name == "offered_gpu_h":
+            return offered_gpu_h(empty)
+        if name == "requests":
+            return float(sum(one.requests_per_s.integral(0, world.horizon_s) for one in world.services))
+        kind, _, offer = name.rpartition("/")
+        if kind != "price_mean/offer" or offer not in mean_price(empty):
+            raise InputError(f"{name} is no control: it is not known before a run")
+        return mean_price(empty)[offer]
+
+    rows = []
+    for replication in range(first, first + throws):
+        world = build(task.scenario, replication, task.seed)
+        rows.append([value(name, world) for name in names])
+    data = np.array(rows)
+    sds = data.std(axis=0, ddof=1) if throws > 1 else np.zeros(len(names))
+    return Controls(tuple(names), tuple(data.mean(axis=0).tolist()), tuple(sds.tolist()), throws)
+
+
+def controlled(results: Results, metric: str, policy: str, controls: Controls, to: str | None = None) -> Interval:
+    """The mean of a metric of a policy, or of its difference to another, with the controls' part taken out.
+
+    The interval allows for the means of the controls being known only from so many throws.
+    """
+    column = results.column(policy, metric)
+    other = results.column(to, metric) if to is not None else dict.fromkeys(column, 0.0)
+    both = sorted(column.keys() & other.keys())
+    values = np.array([column[r] - other[r] for r in both])
+    known = np.array([[results.rows[policy][r].get(name) or 0.0 for name in controls.names] for r in both])
+    found = variance.controlled(values, known, controls.means, results.confidence)
+    if found.half_width is None or found.note is not None:
+        return found
+    centred = known - known.mean(axis=0)
+    slopes = np.linalg.lstsq(centred, values - values.mean(), rcond=None)[0]
+    beside = 1.96 * math.sqrt(float(((slopes * controls.sds) ** 2).sum()) / controls.throws)
+    half = math.hypot(found.half_width, beside)
+    return replace(found, low=found.value - half, high=found.value + half)
+
+
+def kept_variance(results: Results, metric: str, policy: str, to: str, controls: Controls) -> float:
+    """Variance of the controlled mean difference over that of independent runs without controls, by half-widths."""
+    one = np.array(list(results.column(policy, metric).values()))
+    two = np.array(list(results.column(to, metric).values()))
+    plain = interval.welch(one, two, results.confidence).half_width
+    fine = controlled(results, metric, policy, controls, to).half_width
+    if plain is None or fine is None or plain == 0:
+        raise ValueError("variance cannot be compared: too few replications, or nothing varies")
+    return (fine / plain) ** 2
