@@ -40,6 +40,10 @@ __all__ = ["Bound", "Served", "lower_bound"]
 
 Floats = NDArray[np.float64]
 
+HOURS = (1, 2, 3, 4, 6, 8, 12, 24)  # lengths of a slot that are tried
+MOST_SLOTS = 36_000  # slots x offers: a year of hours and four offers
+LARGE = 50_000  # columns
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -62,7 +66,7 @@ class Bound:
 
 def lower_bound(
     world: World,
-    slot_s: int = HOUR_S,
+    slot_s: int | None = None,
     served: Served | None = None,
     *,
     terms_s: Mapping[str, tuple[int, ...]] | None = None,
@@ -74,23 +78,26 @@ def lower_bound(
 
     served None: on total_with_penalties_usd of every policy that gives no job up; values of being on time and of
     requests are in it, what has no value may be late or lost. A `Served`: on total_cost_usd of all that did this work.
-    slot_s: length of a slot; shorter is tighter and slower. terms_s: lengths of contract by offer beside its own.
+    slot_s: length of a slot; shorter is tighter and slower; by itself an hour, longer where the programme would be
+    large. terms_s: lengths of contract by offer beside its own.
     whole_blocks: contracts and servers in whole blocks (a mixed-integer programme), to a relative `gap` or time limit.
     """
-    if slot_s < 1:
+    if slot_s is not None and slot_s < 1:
         raise ValueError("a slot lasts at least a second")
     began = time.perf_counter()
-    grid = Grid(slot_s, world.end_s)
+    grid = Grid(slot_s or _slot_s(world), world.end_s)
     program = Program()
     rates = rates_of(world)
     jobs = work.jobs_of(world, rates, served)
     program.fixed += jobs.fixed_usd
     market = supply.supply_of(program, grid, world, _most_of_use(world, rates, jobs), dict(terms_s or {}), whole_blocks)
-    done = work.add_flows(program, grid, jobs, supply.backlog_usd(world, rates, jobs.kinds))
+    later, backlog = supply.later_usd(market, jobs.kinds), supply.backlog_usd(world, jobs.kinds)
+    done = work.add_flows(program, grid, jobs, later, backlog)
     supply.add_jobs(market, jobs.kinds, done)
     services.add_services(market, rates, served)
     supply.add_credits(market)
-    solved = program.solve(time_limit_s, gap)
+    # several commitments that can stand in for one another make the simplex wander; the other is then quicker
+    solved = program.solve(time_limit_s, gap, interior=len(market.signed) > 1 and program.columns > LARGE)
     return Bound(
         value_usd=solved.value,
         status=solved.status,
@@ -100,6 +107,14 @@ def lower_bound(
         gap=solved.gap,
         plan={} if solved.x is None else _plan(world, market, solved.x),
     )
+
+
+def _slot_s(world: World) -> int:
+    """The shortest of the usual lengths that keeps slots x offers within what is solved in a minute or so."""
+    for hours in HOURS:
+        if Grid(hours * HOUR_S, world.end_s).count * len(world.offers) <= MOST_SLOTS:
+            return hours * HOUR_S
+    return HOURS[-1] * HOUR_S
 
 
 def _most_of_use(world: World, rates: Rates, jobs: work.Jobs) -> Floats:

@@ -61,8 +61,11 @@ class Program:
         )
         self.entries.append(tuple(part.ravel() for part in parts))  # type: ignore[arg-type]
 
-    def solve(self, time_limit_s: float | None = None, gap: float = 0.0) -> Solved:
-        """The optimum, or with whole columns a bound within the gap or as good as the time allowed."""
+    def solve(self, time_limit_s: float | None = None, gap: float = 0.0, interior: bool = False) -> Solved:
+        """The optimum, or with whole columns a bound within the gap or as good as the time allowed.
+
+        interior: by an interior point in place of the dual simplex; the optimum is the same.
+        """
         from scipy import optimize, sparse
 
         if not self.columns:
@@ -83,12 +86,12 @@ class Program:
             A_eq=matrix[equal],
             b_eq=low[equal],
             bounds=np.column_stack([np.zeros(self.columns), upper]),
-            method="highs-ds",
+            method="highs-ipm" if interior else "highs-ds",
             options={} if time_limit_s is None else {"time_limit": time_limit_s},
         )
         if found.status == 2:
             return Solved(np.inf, "infeasible", None, 0.0)
-        if found.status != 0:  # a simplex stopped early has no bound to give
+        if found.status != 0:  # stopped early, neither method has a bound to give
             return Solved(-np.inf, f"unsolved: {found.message}", None, np.inf)
         return Solved(_lowered(found.fun + self.fixed), "optimal", found.x, 0.0)
 

@@ -11,7 +11,6 @@ from marketsim.experiment.bound import commitments
 from marketsim.experiment.bound.commitments import Periods
 from marketsim.experiment.bound.grid import Grid
 from marketsim.experiment.bound.program import Program
-from marketsim.experiment.bound.rates import Rates
 from marketsim.supply import quote
 from marketsim.supply.offer import Offer
 from marketsim.units import MICRO
@@ -176,6 +175,22 @@ def add_jobs(supply: Supply, kinds: Floats, done: Ints) -> None:
             program.put(done[kind], program.add_columns(grid.count, market), 1.0)
 
 
+def later_usd(supply: Supply, kinds: Floats) -> Floats:
+    """USD that a GPU-hour of each kind costs at the least in each slot or any later one, shape (kinds, slots).
+
+    What is committed costs its power alone; credits may pay for all that their provider bills.
+    """
+    credited = {credit.provider for credit in supply.world.money.credits}
+    least = np.full((len(kinds), supply.grid.count), np.inf)
+    for kind, hours in enumerate(kinds):
+        for number, offer in enumerate(supply.world.offers):
+            if np.isfinite(hours[number]) and supply.can_run(number):
+                metered = offer.commitment is None and offer.provider not in credited
+                usd = supply.busy_usd[number] + (supply.price[number] if metered else np.zeros(supply.grid.count))
+                least[kind] = np.minimum(least[kind], usd * hours[number])
+    return np.minimum.accumulate(least[:, ::-1], axis=1)[:, ::-1]
+
+
 def add_credits(supply: Supply) -> None:
     """Credits pay for metered use at their provider until their date, up to their amount."""
     program, grid = supply.program, supply.grid
@@ -191,7 +206,7 @@ def add_credits(supply: Supply) -> None:
             program.put(row, columns[valid], -usd_each[valid])
 
 
-def backlog_usd(world: World, rates: Rates, kinds: Floats) -> Floats:
+def backlog_usd(world: World, kinds: Floats) -> Floats:
     """USD a GPU-hour at the least that unfinished work of each kind is charged at the end, 0 where it has no price."""
     least = np.zeros(len(kinds))
     for kind, hours in enumerate(kinds):

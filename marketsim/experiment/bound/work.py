@@ -2,8 +2,9 @@
 
 A short window has a column for each slot. A long one is cut into a few spans of 1, 2, 4, ... slots, from which work
 flows down a tree to its slots: some 2 log2(slots) columns in place of one a slot. Jobs that may run at any time after
-their arrival share one store of open work. All three are relaxations; the first two tell the same story but for the
-speed limit, which a span of several slots applies to the span as a whole.
+their arrival share one store of open work, looked at period by period. All three are relaxations; the first two tell
+the same story but for the speed limit, which a span of several slots applies to the span as a whole. Late work takes
+the cheapest hour that is still to come, whether or not others take it too.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SHORT = 48  # slots up to which a window has a column for each
+MOST_STORES = 400  # periods in which the open work of jobs without an end is balanced
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,23 +106,26 @@ def _kinds(hours: Floats, need: Ints) -> tuple[Floats, Ints]:
     return kinds, again.ravel()[kind].astype(np.int64)
 
 
-def add_flows(program: Program, grid: Grid, jobs: Jobs, backlog_usd: Floats) -> Ints:
-    """Rows (kinds, slots) in which work flows in with -1: what supply has to do. backlog_usd: a GPU-hour, by kind."""
+def add_flows(program: Program, grid: Grid, jobs: Jobs, later_usd: Floats, backlog_usd: Floats) -> Ints:
+    """Rows (kinds, slots) in which work flows in with -1: what supply has to do.
+
+    later_usd (kinds, slots): least cost of a GPU-hour in that slot or any later one; backlog_usd (kinds,): at the end.
+    """
     kinds = len(jobs.kinds)
     done = program.add_rows(0.0, 0.0, kinds * grid.count).reshape(kinds, grid.count)
     for kind in range(kinds):
         of_kind = jobs.kind == kind
         windowed = np.flatnonzero(of_kind & (jobs.by_s < NEVER))
         free = np.flatnonzero(of_kind & (jobs.by_s == NEVER))
-        late_into = _add_windows(program, grid, jobs, windowed, done[kind])
-        _add_store(program, grid, jobs, free, late_into, done[kind], float(backlog_usd[kind]))
+        _add_windows(program, grid, jobs, windowed, done[kind], np.minimum(later_usd[kind], backlog_usd[kind]))
+        _add_store(program, grid, jobs, free, done[kind], float(backlog_usd[kind]))
     return done
 
 
-def _add_windows(program: Program, grid: Grid, jobs: Jobs, rows: Ints, done: Ints) -> tuple[Ints, Ints]:
-    """Jobs with an end; (columns, slots) of what they may do late instead."""
+def _add_windows(program: Program, grid: Grid, jobs: Jobs, rows: Ints, done: Ints, later_usd: Floats) -> None:
+    """Jobs with an end, done within it or late."""
     if not len(rows):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        return
     first = grid.slot_of(jobs.arrival_s[rows])
     last = np.maximum(grid.last_slot_before(jobs.by_s[rows]), first)
     need_rows = program.add_rows(jobs.gpu_hours[rows], jobs.gpu_hours[rows], len(rows))
@@ -128,9 +133,8 @@ def _add_windows(program: Program, grid: Grid, jobs: Jobs, rows: Ints, done: Int
     _add_slots(program, grid, jobs, rows[short], first[short], last[short], need_rows[short], done)
     _add_spans(program, grid, jobs, rows[~short], first[~short], last[~short], need_rows[~short], done)
     late = np.isfinite(jobs.late_usd[rows])
-    columns = program.add_columns(int(late.sum()), (jobs.late_usd[rows] / jobs.gpu_hours[rows])[late])
-    program.put(need_rows[late], columns, 1.0)
-    return columns, last[late]
+    usd = jobs.late_usd[rows][late] / jobs.gpu_hours[rows][late] + later_usd[last[late]]
+    program.put(need_rows[late], program.add_columns(int(late.sum()), usd), 1.0)
 
 
 def _held_hours(grid: Grid, jobs: Jobs, rows: Ints, from_slot: Ints, slots: Ints) -> Floats:
@@ -206,28 +210,19 @@ def _add_tree(program: Program, slots: int, top: int, done: Ints) -> list[Ints]:
     return rows
 
 
-def _add_store(
-    program: Program,
-    grid: Grid,
-    jobs: Jobs,
-    rows: Ints,
-    late: tuple[Ints, Ints],
-    done: Ints,
-    backlog_usd: float,
-) -> None:
+def _add_store(program: Program, grid: Grid, jobs: Jobs, rows: Ints, done: Ints, backlog_usd: float) -> None:
     """Open work that any later slot may do; what is left at the end is charged as backlog, as far as it may be left."""
-    late_columns, late_slots = late
-    if not len(rows) and not len(late_columns):
+    if not len(rows):
         return
-    arriving = np.bincount(grid.slot_of(jobs.arrival_s[rows]), jobs.gpu_hours[rows], grid.count)
-    balance = program.add_rows(arriving, arriving, grid.count)
-    program.put(balance[late_slots], late_columns, -1.0)
+    slots = -(-grid.count // MOST_STORES)
+    stores = -(-grid.count // slots)
+    arriving = np.bincount(grid.slot_of(jobs.arrival_s[rows]) // slots, jobs.gpu_hours[rows], stores)
+    balance = program.add_rows(arriving, arriving, stores)
     worked = program.add_columns(grid.count)
-    program.put(balance, worked, 1.0)
+    program.put(balance[np.arange(grid.count) // slots], worked, 1.0)
     program.put(done, worked, -1.0)
-    left = program.add_columns(grid.count - 1)
+    left = program.add_columns(stores - 1)
     program.put(balance[:-1], left, 1.0)
     program.put(balance[1:], left, -1.0)
-    stays = np.inf if len(late_columns) else float(jobs.gpu_hours[rows][jobs.may_stay[rows]].sum())
-    backlog = program.add_columns(1, backlog_usd, stays)
-    program.put(balance[-1:], backlog, 1.0)
+    stays = float(jobs.gpu_hours[rows][jobs.may_stay[rows]].sum())
+    program.put(balance[-1:], program.add_columns(1, backlog_usd, stays), 1.0)
