@@ -38,7 +38,8 @@ class Commitment(Protocol):
 
     All times in seconds since the start, all money in whole micro-dollars. `term_s` is the length signed for, None for
     the length that the offer states; what was signed with one is asked with the same one. `over` is asked for each span
-    from the order (or the start of the run, where that is later) to the end, in order and without gaps.
+    from delivery (or the start of the run, where that is later) to the end, in order and without gaps; the first begins
+    at delivered_s and stands for the time of waiting too.
     """
 
     @property
@@ -61,7 +62,7 @@ class Commitment(Protocol):
     def over(
         self, instances: int, at_s: int, delivered_s: int, from_s: int, to_s: int, term_s: int | None = None
     ) -> Sequence[Charge]:
-        """What the order costs over a span of at most a month, waiting for delivery included."""
+        """What the order costs over a span of at most a month; the first also what waiting and delivery cost."""
         ...
 
     def at_close(
@@ -69,7 +70,7 @@ class Commitment(Protocol):
     ) -> Sequence[Charge]:
         """The valuation of what is left at the end of the run: obligation less resale, book value less resale.
 
-        Asked after `over` has reached close_s; also of what has not been delivered yet (close_s < delivered_s).
+        Asked after `over` has reached close_s. Of an order not delivered before close_s no span was asked.
         """
         ...
 

@@ -163,16 +163,9 @@ class PurchaseTerms:
     def over(
         self, instances: int, at_s: int, delivered_s: int, from_s: int, to_s: int, term_s: int | None = None
     ) -> Sequence[Charge]:
-        """Interest on the owner's own money, from the order on; from delivery depreciation and the loan's months."""
-        waiting_to_s, used_from_s = min(delivered_s, to_s), max(delivered_s, from_s)
-        charges: list[Charge] = []
-        if from_s < waiting_to_s:
-            charges.append(self._imputed(self._deposit(instances), from_s, waiting_to_s))
-        if from_s < delivered_s <= to_s or from_s == delivered_s == at_s:
-            charges += self._delivery(instances, delivered_s)
-        if used_from_s < to_s:
-            charges += self._used(instances, delivered_s, used_from_s, to_s)
-        return _only_amounts(*charges)
+        """Depreciation, the loan's months, interest on the owner's own money; at first also what delivery brings."""
+        first = self._delivery(instances, at_s, delivered_s) if from_s == delivered_s else []
+        return _only_amounts(*first, *self._used(instances, delivered_s, from_s, to_s))
 
     def _used(self, instances: int, delivered_s: int, from_s: int, to_s: int) -> list[Charge]:
         book, later = (self.book(instances, t_s - delivered_s) for t_s in (from_s, to_s))
@@ -193,26 +186,30 @@ class PurchaseTerms:
     ) -> Sequence[Charge]:
         """Book value less resale by age, and interest run up since the loan's last month.
 
-        An order on its way, or of this very second, is owed in full and resold as new.
+        An order on its way, or delivered this very second, is owed in full and resold as new; its deposit was tied up.
         """
-        if close_s < delivered_s or close_s == at_s:
+        if close_s <= delivered_s:
             rest = self.capex(instances) - self._deposit(instances)
-            before = Charge(close_s, "servers", "payable", rest, 0)
+            before = [
+                self._imputed(self._deposit(instances), at_s, close_s),
+                Charge(close_s, "servers", "payable", rest, 0),
+            ]
         else:
-            before = self._accrued(instances, delivered_s, close_s)
+            before = [self._accrued(instances, delivered_s, close_s)]
         age_s = max(close_s - delivered_s, 0)
         loss = self.book(instances, age_s) - self.worth(instances, age_s, close_s)
         accounts = ("expense:end-valuation", "servers") if loss > 0 else ("servers", "expense:end-valuation")
-        return _only_amounts(before, Charge(close_s, *accounts, 0, abs(loss)))
+        return _only_amounts(*before, Charge(close_s, *accounts, 0, abs(loss)))
 
     def _deposit(self, instances: int) -> int:
         return round(self.capex(instances) * self.paid_at_order_share)
 
-    def _delivery(self, instances: int, delivered_s: int) -> list[Charge]:
-        """The rest is paid, by the loan first; what it lends beyond that comes in as cash."""
+    def _delivery(self, instances: int, at_s: int, delivered_s: int) -> list[Charge]:
+        """The deposit was tied up; the rest is paid, by the loan first; what it lends beyond that comes in as cash."""
         rest, lent = self.capex(instances) - self._deposit(instances), self._principal(instances)
         straight = min(rest, lent)
         return [
+            self._imputed(self._deposit(instances), at_s, delivered_s),
             Charge(delivered_s, "servers", "debt", straight, 0),
             Charge(delivered_s, "cash", "debt", lent - straight, 0),
             Charge(delivered_s, "servers", "cash", rest - straight, 0),

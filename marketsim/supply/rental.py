@@ -61,8 +61,6 @@ class RentalTerms:
 
     def at_signing(self, instances: int, at_s: int, term_s: int | None) -> Sequence[Charge]:
         """The prepaid share, by the quote of the day."""
-        if self.exit_s is not None and at_s >= self.exit_s:
-            return []
         upfront = self._upfront(instances, at_s, term_s or self.term_s)
         return [Charge(at_s, "prepaid", "cash", upfront, 0)] if upfront else []
 
@@ -71,11 +69,12 @@ class RentalTerms:
     ) -> Sequence[Charge]:
         """The span's share of what was prepaid, and its bill."""
         term = term_s or self.term_s
-        prepaid = [self._prepaid_used(instances, at_s, delivered_s, t, term) for t in (from_s, to_s)]
+        prepaid = [self._prepaid_gone(instances, at_s, delivered_s, t, term) for t in (from_s, to_s)]
+        if from_s == delivered_s:
+            prepaid[0] = 0  # what the provider's exit took while the order was on its way is charged now
         billed = [self._billed(instances, at_s, delivered_s, t, term) for t in (from_s, to_s)]
-        lost = self._lost(instances, at_s, delivered_s, from_s, to_s, term)
         return _only_amounts(
-            Charge(to_s, "expense:contract", "prepaid", 0, prepaid[1] - prepaid[0] + lost),
+            Charge(to_s, "expense:contract", "prepaid", 0, prepaid[1] - prepaid[0]),
             Charge(to_s, "expense:contract", "cash", billed[1] - billed[0], billed[1] - billed[0]),
         )
 
@@ -84,7 +83,8 @@ class RentalTerms:
     ) -> Sequence[Charge]:
         """What is left to pay and what was prepaid for later, less resale, or less what leaving would save."""
         if self.exit_s is not None and close_s >= self.exit_s:
-            return []
+            lost = self._upfront(instances, at_s, term_s or self.term_s) if close_s <= delivered_s else 0
+            return _only_amounts(Charge(close_s, "expense:contract", "prepaid", 0, lost))
         prepaid, owed = self.left(instances, at_s, delivered_s, close_s, term_s)
         kept_share = min(self.resale_share * self.resale.at(close_s), 1.0)
         if self.leaving_share is not None:
@@ -128,18 +128,19 @@ class RentalTerms:
         return units.micro(self.quotes.at(at_s) * instances * term_s / units.HOUR_S)
 
     def _upfront(self, instances: int, at_s: int, term_s: int) -> int:
+        if self.exit_s is not None and at_s >= self.exit_s:
+            return 0  # nobody signs with a provider that is gone
         return round(self._total(instances, at_s, term_s) * self.upfront_share)
-
-    def _lost(self, instances: int, at_s: int, delivered_s: int, from_s: int, to_s: int, term_s: int) -> int:
-        """What was prepaid for later when the provider closes, in the span in which it does."""
-        if self.exit_s is None or not from_s < self.exit_s <= to_s:
-            return 0
-        upfront = self._upfront(instances, at_s, term_s)
-        return upfront - self._prepaid_used(instances, at_s, delivered_s, self.exit_s, term_s)
 
     def _elapsed_s(self, delivered_s: int, t_s: int, term_s: int) -> int:
         until_s = t_s if self.exit_s is None else min(t_s, self.exit_s)
         return min(max(until_s - delivered_s, 0), term_s)
+
+    def _prepaid_gone(self, instances: int, at_s: int, delivered_s: int, t_s: int, term_s: int) -> int:
+        """Used up by an instant, or lost with the provider."""
+        if self.exit_s is not None and t_s >= self.exit_s:
+            return self._upfront(instances, at_s, term_s)
+        return self._prepaid_used(instances, at_s, delivered_s, t_s, term_s)
 
     def _prepaid_used(self, instances: int, at_s: int, delivered_s: int, t_s: int, term_s: int) -> int:
         elapsed_s = self._elapsed_s(delivered_s, t_s, term_s)

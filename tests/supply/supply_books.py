@@ -17,7 +17,7 @@ def life(
     delivered_s = terms.delivered_s(at_s, order)
     ends_s = terms.ends_s(delivered_s, term_s)
     charges = list(terms.at_signing(instances, at_s, term_s))
-    times = [at_s, *(cut if ends_s is None else min(cut, ends_s) for cut in cuts)]
+    times = [delivered_s, *(cut if ends_s is None else min(cut, ends_s) for cut in cuts if cut > delivered_s)]
     for from_s, to_s in itertools.pairwise(times):
         if from_s < to_s:
             charges += terms.over(instances, at_s, delivered_s, from_s, to_s, term_s)

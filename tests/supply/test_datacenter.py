@@ -142,8 +142,22 @@ def test_an_order_on_its_way_at_the_end_is_owed_in_full_and_resold_as_new() -> N
     assert books.paid(charges) == 32_400 * MICRO
     assert -books.balances(charges)["payable"] == 75_600 * MICRO
     assert books.used_by(charges, "expense:end-valuation") == 8_000 * MICRO
-    assert books.used_by(charges, "expense:capital") == pytest.approx(2 * 32_400 * MICRO * (1.21**0.125 - 1), rel=1e-9)
+    assert books.used_by(charges, "expense:capital") == pytest.approx(32_400 * MICRO * (1.21**0.25 - 1), rel=1e-9)
     books.assert_cash_identity(charges)
+
+
+def test_money_tied_up_while_waiting_costs_its_rate_once() -> None:
+    bought = terms(extras=0, delivery=SLOW, paid_at_order_share=0.4, cost_of_capital=0.21)
+    start_s = 26 * WEEK_S
+    first = bought.over(1, 0, start_s, start_s, start_s + MONTH_S)
+    later = bought.over(1, 0, start_s, start_s + MONTH_S, start_s + 2 * MONTH_S)
+    waiting = 40_000 * MICRO * (1.21 ** (start_s / YEAR_S) - 1)
+    a_month = 1.21 ** (1 / 12) - 1
+    wanted = waiting + 100_000 * MICRO * a_month
+    assert books.used_by(first, "expense:capital") == pytest.approx(wanted, rel=1e-9)
+    book = bought.book(1, MONTH_S)
+    assert books.used_by(later, "expense:capital") == pytest.approx(book * a_month, rel=1e-9)
+    assert books.paid(first) == 60_000 * MICRO
 
 
 def test_an_order_of_the_last_second_is_owed_in_full_too() -> None:

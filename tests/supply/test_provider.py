@@ -18,7 +18,7 @@ from marketsim.settings import Seconds
 from marketsim.streams import Dice
 from marketsim.supply import timetable
 from marketsim.supply.kind import FinanceFacts, build_all
-from marketsim.supply.lead import AT_ONCE, Delivery
+from marketsim.supply.lead import AT_ONCE, Constant, Delivery
 from marketsim.supply.offer import Offer, OutageLaw
 from marketsim.supply.provider import ProviderOutage, Sla, fate
 from marketsim.supply.rental import RentalTerms
@@ -100,6 +100,15 @@ def test_what_was_prepaid_is_lost_with_the_provider_and_no_more_is_billed() -> N
     whole = 8760 * 10**6
     assert books.used(charges) == books.paid(charges) == whole // 2 + whole // 8
     books.assert_cash_identity(charges)
+    assert books.balances(charges)["prepaid"] == 0
+
+
+@pytest.mark.parametrize("close_s", [HOUR_S, 2 * DAY_S])
+def test_what_was_prepaid_is_lost_where_the_provider_closes_before_it_delivers(close_s: int) -> None:
+    slow = Delivery(Constant(time=Seconds(DAY_S)), Dice(0), Path.constant(1.0))
+    terms = replace(rented(1000), delivery=slow)
+    charges = books.life(terms, 1, 0, [close_s])
+    assert books.used(charges) == books.paid(charges) == 8760 * 10**6 // 2
     assert books.balances(charges)["prepaid"] == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -144,10 +145,12 @@ def test_every_commitment_s_charge_points_to_an_order_that_was_signed(ran: tuple
     assert set(posted.number[of_orders].tolist()) <= set(signed.commitment.tolist())
 
 
-def one_offer_run(kind: str, keys: dict[str, Any], plan: dict[str, Any], work_days: int = 0) -> Measured:
+def one_offer_run(
+    kind: str, keys: dict[str, Any], plan: dict[str, Any], work_days: int = 0, capital: float = 0.0
+) -> Measured:
     made = supply.KINDS[kind].model_validate({"kind": kind, **keys})
     throw = Throw(Dice(1), HORIZON_S, HORIZON_S + 30 * DAY_S)
-    offers = build_all({"it": made}, throw, FinanceFacts())
+    offers = build_all({"it": made}, throw, FinanceFacts(cost_of_capital_per_year=capital))
     zero = np.zeros(1, np.int64)
     gpu = offers[0].shape.gpu
     need = Need("work", milli=1000, reference_gpu=gpu, checkpoint=Checkpoint(every_s=0))
@@ -179,6 +182,23 @@ def test_a_contract_of_a_year_costs_the_run_its_whole_price_however_little_it_is
     keys = {"provider": "neo", "shape": {"gpu": "H100", "gpus": 8}, "usd_per_gpu_hour": 2.0, "term": "12 months"}
     measured = one_offer_run("rental", keys, {"sign": [{"offer": "it", "instances": 1, "at": "1 months"}]})
     assert books.effective_cost(measured).sum() == 2 * 8 * 8760 * MICRO
+
+
+def test_money_tied_up_from_order_to_delivery_costs_the_run_its_rate() -> None:
+    keys = {
+        "shape": {"gpu": "H100", "gpus": 8},
+        "usd_per_server": 240_000,
+        "lead": "10 w",
+        "resale": {"share_after_life": 1.0},
+        "kw_per_server": 10.0,
+        "usd_per_kwh": 0.0,
+    }
+    measured = one_offer_run("datacenter", keys, {"buy": [{"offer": "it", "instances": 1}]}, capital=0.21)
+    delivered_s, end_s = 70 * DAY_S, measured.ledger.end_s
+    # nothing is written off, so each span bears interest on the price: waiting, then month by month
+    cuts = [0, delivered_s, *range(2 * MONTH_S + MONTH_S, end_s, MONTH_S), end_s]
+    wanted = sum(240_000 * (1.21 ** ((b - a) / (8760 * HOUR_S)) - 1) for a, b in itertools.pairwise(cuts))
+    assert books.effective_cost(measured).sum() == pytest.approx(wanted * MICRO, rel=1e-9)
 
 
 @pytest.mark.parametrize("at", ["0 d", "151 d"])
