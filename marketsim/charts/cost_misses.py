@@ -71,7 +71,8 @@ def _message(table: pd.DataFrame, replications: pd.DataFrame) -> Said:
     values = {"policy": cheap["policy"], "share": cheap["miss_mean"], "cost": cheap["cost_mean"]}
     if cheap["miss_mean"] <= min(row["miss_mean"] for row in known):
         return said("chart.cost_misses.both", **values)
-    better = [row for row in known if _misses_fewer(replications, row["policy"], cheap["policy"])]
+    chance = 0.05 / max(len(known) - 1, 1)  # of any of the comparisons being wrong, shared out
+    better = [row for row in known if _misses_fewer(replications, row["policy"], cheap["policy"], 1 - chance)]
     if not better:
         return said("chart.cost_misses.same", **values)
     safe = min(better, key=lambda row: (row["miss_mean"], row["cost_mean"]))
@@ -85,13 +86,13 @@ def _message(table: pd.DataFrame, replications: pd.DataFrame) -> Said:
     )
 
 
-def _misses_fewer(replications: pd.DataFrame, policy: str, than: str) -> bool:
+def _misses_fewer(replications: pd.DataFrame, policy: str, than: str, confidence: float) -> bool:
     from marketsim.experiment.statistics import interval
 
     shares = replications.pivot(index="replication", columns="policy", values=MISS)[[policy, than]].dropna()
     if policy == than or len(shares) < 2:
         return False
-    found = interval.paired(shares[policy].to_numpy(), shares[than].to_numpy())
+    found = interval.paired(shares[policy].to_numpy(), shares[than].to_numpy(), confidence)
     return found.high is not None and found.high < 0
 
 

@@ -114,7 +114,7 @@ def _name(sheet: Sheet, axes: Axes, offer: str, colour: str, middle: float, plac
 
 def _ends(sheet: Sheet, axes: Axes, row: dict[str, Any], place: float, span: float) -> None:
     """The total, its P10-P90 as a thin line above the bar, the interval of its mean as a diamond on the bar's end."""
-    far = float(row["mean"])
+    far = max(float(row["mean"]), float(np.nan_to_num(row["high"])))
     if np.isfinite(row["p10"]):
         ranked.outcomes(axes, row["p10"], row["p90"], place + 0.40)
         far = max(far, float(row["p90"]))

@@ -76,7 +76,7 @@ def _catalogue(scenario: Scenario) -> Iterator[Assumption]:
         find = getattr(setting, "find", None)
         if setting is None or find is None:
             continue
-        found = find(kind.asked(name))
+        found = find(kind.asked(name), scenario.folder)
         source = f"{found.row.source}" + (f"; {found.estimate}" if found.estimate else "")
-        usd = setting.now(kind.asked(name))
+        usd = found.usd * (1 - float(getattr(setting, "discount", 0.0)))
         yield Assumption(f"supply.{name}.usd_per_gpu_hour", f"{usd:g} ({found.row})", source, found.row.date)
