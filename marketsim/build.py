@@ -26,12 +26,13 @@ from marketsim.world import Clock, Credit, Money, Order, World
 OWN = ("datacenter", "edge", "token_api", "serverless")  # what goes out of these is not billed by the GB
 
 
-def build(scenario: Scenario, replication: int = 0, seed: int | None = None) -> World:
+def build(scenario: Scenario, replication: int = 0, seed: int | None = None, mirrored: bool = False) -> World:
     """The world of one replication; the same for every policy, on every machine.
 
-    Raises InputError for a data file that is wrong, PriceError for a price that is missing.
+    mirrored: the other half of an antithetic pair, thrown with 1 - u for each u. Raises InputError for a data file
+    that is wrong, PriceError for a price that is missing.
     """
-    throw = throw_of(scenario, replication, seed)
+    throw = throw_of(scenario, replication, seed, mirrored)
     jobs, services = _demands(scenario, throw)
     return World(
         horizon_s=scenario.horizon,
@@ -50,10 +51,10 @@ def build(scenario: Scenario, replication: int = 0, seed: int | None = None) -> 
     )
 
 
-def throw_of(scenario: Scenario, replication: int = 0, seed: int | None = None) -> Throw:
+def throw_of(scenario: Scenario, replication: int = 0, seed: int | None = None, mirrored: bool = False) -> Throw:
     """What every kind is thrown: the replication's dice, the span, and the state of the market."""
     throw = Throw(
-        dice=Dice(scenario.seed if seed is None else seed, replication),
+        dice=Dice(scenario.seed if seed is None else seed, replication, mirrored=mirrored),
         horizon_s=scenario.horizon,
         end_s=scenario.horizon + scenario.ends.drain,
         start=scenario.start,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +21,20 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Dice:
-    """All the dice of one replication; `prefix` names whose they are, as in `prices/aws-p5`."""
+    """All the dice of one replication; `prefix` names whose they are, as in `prices/aws-p5`.
+
+    mirrored: every uniform u is thrown as 1 - u, the other half of an antithetic pair; what takes a whole `stream` is
+    thrown as it is.
+    """
 
     seed: int
     replication: int = 0
     prefix: str = ""
+    mirrored: bool = field(default=False, repr=False)
 
     def under(self, name: str) -> Dice:
         """The same dice with names below `name`: what a family hands to one of its kinds."""
-        return Dice(self.seed, self.replication, f"{self.prefix}{name}/")
+        return replace(self, prefix=f"{self.prefix}{name}/")
 
     def stream(self, name: str, entity: int = 0) -> np.random.Generator:
         """A fresh generator at the start of the named stream; asking twice gives the same numbers twice."""
@@ -38,7 +43,8 @@ class Dice:
 
     def uniforms(self, name: str, count: int, entity: int = 0) -> Floats:
         """The first `count` uniforms in [0, 1) of a stream, shape (count,); more of them extend, never change."""
-        return self.stream(name, entity).random(count)
+        found = self.stream(name, entity).random(count)
+        return (1 - 2.0**-53) - found if self.mirrored else found  # the mirror of [0, 1) in steps of 2^-53
 
     def normals(self, name: str, count: int, entity: int = 0) -> Floats:
         """Standard normal variates, shape (count,)."""
@@ -48,7 +54,8 @@ class Dice:
         """A uniform in (0, 1) that belongs to (seed, replication, name, parts) and to nothing else."""
         text = "|".join(str(part) for part in (self.seed, self.replication, self.prefix + name, *parts))
         digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-        return ((int.from_bytes(digest, "big") >> 11) + 0.5) * 2.0**-53
+        found = ((int.from_bytes(digest, "big") >> 11) + 0.5) * 2.0**-53
+        return 1 - found if self.mirrored else found
 
 
 def exponential(uniforms: Floats | float, mean: float = 1.0) -> Floats:

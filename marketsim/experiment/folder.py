@@ -180,6 +180,7 @@ def read(folder: str | os.PathLike[str]) -> Results:
         confidence=float(stamp.get("confidence", 0.95)),
         stamp={key: value for key, value in stamp.items() if key not in about},
         warnings=tuple(stamp.get("warnings", ())),
+        antithetic=bool(stamp.get("antithetic", False)),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -136,7 +136,7 @@ class PointsTask:
         made: dict[int, ScenarioTask] = self.__dict__.setdefault("_made", {})
         if point not in made:
             scenario = self.base.scenario.changed(self.edits[point]) if self.edits[point] else self.base.scenario
-            made[point] = ScenarioTask(scenario, self.base.seed, self.base.policies, self.base.more)
+            made[point] = replace(self.base, scenario=scenario)
         return made[point]
 
     def __getstate__(self) -> dict[str, Any]:

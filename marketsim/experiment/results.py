@@ -40,7 +40,8 @@ class Results:
     """rows: policy -> replication -> metrics. failures: pairs that ended in an error; they are in no mean.
 
     objective: what `best` means, as `minimize` and `subject_to`; None takes the usual rule. stamp: what belongs to the
-    numbers (versions, seed, digest). warnings: what a reader of the numbers must know.
+    numbers (versions, seed, digest). warnings: what a reader of the numbers must know. antithetic: replications 2 k and
+    2 k + 1 are a pair, and only the means of whole pairs are independent observations.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Results:
     stamp: dict[str, Any] = field(default_factory=dict)
     failures: tuple[Outcome, ...] = ()
     warnings: tuple[str, ...] = ()
+    antithetic: bool = False
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -86,17 +88,25 @@ class Results:
         if name not in names:
             raise InputError(Fault(f"no {what} has this name in the results", got=name, hint=nearest(name, names)))
 
+    def observations(self, policy: str, metric: str) -> dict[int, float]:
+        """What intervals are made of: the column, or the means of antithetic pairs of which both halves are there."""
+        column = self.column(policy, metric)
+        if not self.antithetic:
+            return column
+        return {r // 2: (column[r] + column[r + 1]) / 2 for r in column if r % 2 == 0 and r + 1 in column}
+
     def columns(self, metric: str) -> dict[str, dict[int, float]]:
-        """Policy -> column of a metric, of the policies that have any value."""
-        found = {policy: self.column(policy, metric) for policy in self.rows}
+        """Policy -> observations of a metric, of the policies that have any."""
+        found = {policy: self.observations(policy, metric) for policy in self.rows}
         return {policy: column for policy, column in found.items() if column}
 
     def cell(self, policy: str, metric: str) -> dict[str, Any]:
         """mean, low, high, p10, p90, n of one metric of one policy; None where undefined or n is too small."""
         values = np.array(list(self.column(policy, metric).values()))
-        if not len(values):
+        observed = list(self.observations(policy, metric).values())
+        if not observed:
             return {"mean": None, "low": None, "high": None, "p10": None, "p90": None, "n": 0}
-        found = interval.t_interval(values, self.confidence)
+        found = interval.t_interval(observed, self.confidence)
         ranged = len(values) >= LEAST_FOR_RANGE
         p10, p90 = (float(np.quantile(values, level)) if ranged else None for level in (0.1, 0.9))
         return {"mean": found.value, "low": found.low, "high": found.high, "p10": p10, "p90": p90, "n": found.n}

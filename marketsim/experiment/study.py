@@ -194,6 +194,7 @@ def run_study(
     chunk: int | None = None,
     metrics: Sequence[Any] = (),
     runner: runners.Runner | None = None,
+    antithetic: bool = False,
 ) -> Results:
     """Run policies of a scenario over replications and compare them.
 
@@ -201,14 +202,17 @@ def run_study(
     scenario's. replications: a number, or None for the scenario's. workers: processes, 1 for none beside this one, None
     for one a core. out: the results folder, whose store lets the same call go on after an interruption; `fresh` begins
     anew, `force` takes rows that other versions wrote. given: the scenario's text as it was written. cluster: `local`
-    or the address of a Dask scheduler. metrics: `Metric`s of your own.
+    or the address of a Dask scheduler. metrics: `Metric`s of your own. antithetic: replications are thrown in mirrored
+    pairs, whose means are the observations; their number is then even.
 
     Raises InputError for what is supplied wrong. A replication that fails is in the results' `failures`.
     """
     names, objects = chosen(scenario, policies)
-    task = ScenarioTask(scenario, scenario.seed if seed is None else seed, objects, tuple(metrics))
+    task = ScenarioTask(scenario, scenario.seed if seed is None else seed, objects, tuple(metrics), antithetic)
     confidence = scenario.experiment.confidence
     plan = Plan.of(scenario.experiment.replications if replications is None else replications, confidence)
+    if antithetic and (plan.at_most % 2 or plan.until is not None):
+        raise InputError(Fault("antithetic pairs need an even number of replications", got=str(plan.at_most)))
     identity = task.identity()
     where = None if out is None else pathlib.Path(out)
     if where is not None:
@@ -223,10 +227,11 @@ def run_study(
             "scenario": scenario.name,
             "hash": identity,
             "world": task.world_hash(),
+            **({"antithetic": True} if antithetic else {}),
         }
         results = run_task(
             task, names, plan, place, store, progress, chunk,
-            name=scenario.name, objective=scenario.objective, confidence=confidence, stamp=stamp,
+            name=scenario.name, objective=scenario.objective, confidence=confidence, stamp=stamp, antithetic=antithetic,
         )  # fmt: skip
         told = (*results.warnings, *(store.warnings if store else ()), *replayed(task, results))
         results = replace(results, warnings=told)

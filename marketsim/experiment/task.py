@@ -68,12 +68,14 @@ class ScenarioTask:
     """build, run, measure: one replication of one policy of a scenario.
 
     policies: name -> an object of the user's own, beside the scenario's; more: metrics of the user's own.
+    antithetic: replications 2 k and 2 k + 1 are a pair, the second thrown with 1 - u for each u of the first.
     """
 
     scenario: Any
     seed: int
     policies: Mapping[str, Any] = field(default_factory=dict)
     more: tuple[Any, ...] = ()
+    antithetic: bool = False
 
     def __call__(self, policy: str, replication: int) -> Row:
         """The metrics of one run; the same on every machine and in every order."""
@@ -93,7 +95,9 @@ class ScenarioTask:
         """A digest of everything that rows depend on: settings, seed, what data files gave, code of own policies."""
         digest = hashlib.blake2b(digest_size=16)
         own = [(name, described(self.policies[name])) for name in sorted(self.policies)]
-        digest.update(repr((self.scenario.digest, self.seed, own)).encode())
+        digest.update(
+            repr((self.scenario.digest, self.seed, own, *(["antithetic"] if self.antithetic else []))).encode()
+        )
         digest.update(self.world_hash().encode())
         return digest.hexdigest()
 
@@ -109,10 +113,11 @@ _kept: dict[str, Any] = {}  # the last world of this process; a cache, never a s
 def _world(task: ScenarioTask, replication: int) -> Any:
     from marketsim.build import build
 
-    key = (task.scenario.digest, str(task.scenario.folder), task.seed, replication)
+    throw, mirrored = divmod(replication, 2) if task.antithetic else (replication, 0)
+    key = (task.scenario.digest, str(task.scenario.folder), task.seed, throw, mirrored)
     if _kept.get("key") != key:
         _kept.clear()
-        _kept["world"] = build(task.scenario, replication, task.seed)
+        _kept["world"] = build(task.scenario, throw, task.seed, bool(mirrored))
         _kept["key"] = key
     return _kept["world"]
 

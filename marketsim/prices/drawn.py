@@ -5,6 +5,8 @@ AWS spot has been within [0.10, 1.00] of on-demand since the end of auctions in 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from pydantic import Field
 from scipy import signal
@@ -74,4 +76,4 @@ def reflected(levels: Floats, low: float, high: float) -> Floats:
 
 def market_dice(dice: Dice) -> Dice:
     """The dice that all prices of a replication share: those of common factors."""
-    return Dice(dice.seed, dice.replication).under("prices-market")
+    return replace(dice, prefix="").under("prices-market")
