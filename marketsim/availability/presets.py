@@ -25,12 +25,19 @@ BUCKETS = {
 # and days, stands for it.
 STANDS_FOR = {"v100-us-west-2a-8gpu": "v100-us-west-2b-8gpu"}
 
+# An assumption: nobody publishes how often on-demand is out of stock. Half a day a month in ordinary times; with the
+# usual loading a market two deviations tight makes that a fifth of all time, as in the winter of 2025 to 2026.
+ON_DEMAND_STOCK: dict[str, Any] = {
+    "available": {"kind": "exponential", "mean": "30 d"},
+    "gone": {"kind": "exponential", "mean": "12 h"},
+}
+
 
 def two_state() -> dict[str, dict[str, Any]]:
     """Settings of `two_state` by preset name."""
     measured = {zone["preset"]: dict(zone["settings"]) for zone in document("spot_spells")}
     measured |= {name: measured[other] for name, other in STANDS_FOR.items()}
-    return measured | {name: _bucket(share) for name, share in BUCKETS.items()}
+    return measured | {name: _bucket(share) for name, share in BUCKETS.items()} | {"on-demand-stock": ON_DEMAND_STOCK}
 
 
 def _bucket(monthly_share: float) -> dict[str, Any]:
