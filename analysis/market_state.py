@@ -57,7 +57,8 @@ def main(arguments: list[str] | None = None) -> None:
         "as written": results(options.scenario, options.set, policies, options.n),
         "loadings 0": results(options.scenario, options.set + apart, policies, options.n),
     }
-    print(f"{options.scenario.name}, {options.n} replications, millions of USD")
+    said = "".join(f"{edit}, " for edit in options.set)
+    print(f"{options.scenario.name}, {options.n} replications, {said}millions of USD")
     print(f"{'':28s} {'mean':>8s} {'sd':>7s} {'P95':>8s} {'P95 cash':>10s} {'P(cash<0)':>9s}")
     tally = Tally()
     wider = moved = 0
