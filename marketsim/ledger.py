@@ -64,6 +64,8 @@ REFERENCES = ("lease", "commitment", "offer", "service", "job", "none")
 REFERENCE = {name: index for index, name in enumerate(REFERENCES)}
 
 TABLES: dict[str, tuple[str, ...]] = {
+    # a job of a closed loop is submitted, when the one before it has ended; jobs whose time the world knows have no row
+    "submitted": ("t_s", "job", "deadline_s"),
     # job j begins attempt a on an instance (the first of a gang), with so much of each; work begins at ready_s
     "started": ("t_s", "job", "attempt", "offer", "instance", "milli", "ready_s"),
     # the other instances of a gang's attempt

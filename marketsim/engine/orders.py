@@ -88,6 +88,9 @@ class Orders:
             raise engine.impossible(
                 f"{offer} comes in blocks of {terms.block_instances} instances, asked for {instances}"
             )
+        most = pool.offer.most_instances
+        if most is not None and pool.committed + pool.ordered + instances > most:
+            raise engine.impossible(f"{offer} has {most} instances in all, cannot commit to {instances} more")
         now = engine.kernel._now
         number, placed = self._next_number(pool)
         delivered_s = max(terms.delivered_s(now, placed), now)

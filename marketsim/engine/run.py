@@ -76,6 +76,7 @@ class Engine:
         self._deadline_s = _column(jobs.deadline_s)
         self._tenant = _column(jobs.tenant) if jobs.tenant is not None else None
         self._patience_s = _column(jobs.patience_s) if jobs.patience_s is not None else None
+        self._think_s = _column(jobs.think_s) if jobs.think_s is not None else None
         self._next = 0
         self._held_back = _predecessors(world)
         self._followers = _followers(world)
@@ -180,7 +181,12 @@ class Engine:
                 self.ledger.stopped.write((now, job.id, 0, UNFINISHED, 0, 0, 0, 0))
             job.phase = GONE
         left = [(job.id, job.need_index, self.work[job.id] - job.kept) for job in unfinished]
-        held_back = [job for job, count in sorted(self._held_back.items()) if count > 0 and job < self._next]
+        thinking = self._think_s or ()
+        held_back = [
+            job
+            for job, count in sorted(self._held_back.items())
+            if count > 0 and job < self._next and not (thinking and thinking[job])
+        ]
         later = range(self._next, len(self.world.jobs))
         backlog.value(self, left + [(job, self._need[job], self.work[job]) for job in (*held_back, *later)])
         self.serving.settle()
@@ -299,7 +305,9 @@ class Engine:
     def _let_follow(self, job: int, finished: bool) -> None:
         """Jobs whose last predecessor has finished enter the queue; those of one that never will are given up."""
         for follower in self._followers.pop(job, ()):
-            if not finished:
+            if self._think_s is not None and self._think_s[follower]:
+                self._think(follower)
+            elif not finished:
                 self._held_back[follower] = -1
                 self.ledger.stopped.write((self.kernel._now, follower, 0, CANCELLED, 0, 0, 0, 0))
                 self.live -= 1
@@ -308,6 +316,33 @@ class Engine:
                 self._held_back[follower] -= 1
                 if not self._held_back[follower] and follower < self._next:
                     self._join(self._new_job(follower))
+
+    def _think(self, job: int) -> None:
+        """In a closed loop the next job is submitted some time after this end, or not at all from the horizon on."""
+        assert self._think_s is not None
+        self._held_back[job] -= 1
+        if self._held_back[job]:
+            return
+        at_s = self.kernel._now + self._think_s[job]
+        if at_s < self.world.horizon_s:
+            self.kernel.call_at(at_s, kernel.ARRIVE, self._submit, job)
+        else:
+            self._never_submit(job)
+
+    def _never_submit(self, job: int) -> None:
+        self._held_back[job] = -1
+        self.live -= 1
+        for follower in self._followers.pop(job, ()):
+            self._never_submit(follower)
+
+    def _submit(self, job: int) -> None:
+        """A job of a closed loop comes in; its deadline keeps its distance."""
+        now = self.kernel._now
+        if self._deadline_s[job] < NEVER:
+            self._deadline_s[job] += now - self._arrival_s[job]
+        self.ledger.submitted.write((now, job, self._deadline_s[job]))
+        self._join(self._new_job(job))
+        self._news()
 
     # ------------------------------------------------------------------------------------------ the pass
 

@@ -125,7 +125,9 @@ class Serving:
         if state.ended:
             return False
         now = engine.kernel._now
-        if may_serve_tokens(service, pool.offer):
+        if pool.offer.usd_per_output_token is not None:
+            if not may_serve_tokens(service, pool.offer):
+                return False
             if state.tokens.get(pool.index, 0.0) != action.requests_per_s:
                 state.tokens[pool.index] = action.requests_per_s
                 state.token_changes.setdefault(pool.index, []).append((now, action.requests_per_s))
@@ -263,7 +265,8 @@ class Serving:
         served = np.minimum(need, held)
         left = need - served
         for offer in sorted(state.token_changes):
-            bought = np.minimum(left, _latest(state.token_changes[offer], times))
+            most = engine.world.offers[offer].requests_per_s_at_most
+            bought = np.minimum(np.minimum(left, _latest(state.token_changes[offer], times)), most or np.inf)
             left = left - bought
             served = served + bought
             self._pay_tokens(number, offer, float((bought * spans).sum()), to_s)

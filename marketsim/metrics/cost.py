@@ -149,8 +149,6 @@ BREAKDOWNS = [
     Breakdown("cost_usd/account", "USD", "lower", "effective cost by account", by_account),
     Breakdown("cost_usd/offer", "USD", "lower", "effective cost by offer", by_offer),
     Breakdown("cost_usd/kind", "USD", "lower", "effective cost by kind of offer", by_offer_kind),
-    Breakdown(
-        "price_mean/offer", "USD/h", None, "mean price of an instance-hour, whoever used it", mean_price
-    ),
+    Breakdown("price_mean/offer", "USD/h", None, "mean price of an instance-hour, whoever used it", mean_price),
     Breakdown("cost_usd/month", "USD", None, "effective cost by month of 730 h", by_month),
 ]

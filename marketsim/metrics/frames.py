@@ -99,7 +99,7 @@ def per_job(measured: Measured) -> pd.DataFrame:
     count = len(table)
     needs = table.needs
     late = cost.late_micro(measured)
-    held = np.bincount(tries.job, tries.milli * tries.gang * (tries.stop_s - tries.start_s), minlength=count)
+    held = np.bincount(tries.job, tries.milli * tries.gang * (tries.stop_s - tries.start_s), minlength=count)[:count]
 
     def moment(values: Ints) -> pd.arrays.IntegerArray:
         return pd.arrays.IntegerArray(values.copy(), values >= NEVER)
@@ -109,13 +109,13 @@ def per_job(measured: Measured) -> pd.DataFrame:
             "job": table.names or [f"job-{index}" for index in range(count)],
             "workload": [needs[index].workload for index in table.need],
             "gpus": [needs[index].gang_milli / units.MILLI for index in table.need],
-            "arrival_s": table.arrival_s,
-            "deadline_s": moment(table.deadline_s),
+            "arrival_s": measured.arrival_s,
+            "deadline_s": moment(measured.deadline_s),
             "start_s": moment(measured.first_start_s),
             "finish_s": moment(measured.finish_s),
             "missed": measured.missed,
             "tardiness_s": measured.tardiness_s,
-            "attempts": np.bincount(tries.job, minlength=count),
+            "attempts": np.bincount(tries.job, minlength=count)[:count],
             "work_gpu_h": table.work / units.MILLI / units.HOUR_S,
             "held_gpu_h": held / units.MILLI / units.HOUR_S,
             "cost_usd": attribution.attribute(measured).jobs / units.MICRO,

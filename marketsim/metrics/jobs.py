@@ -59,7 +59,7 @@ def quantile_h(seconds: NDArray[np.int64], level: float) -> float | None:
 def turnaround_mean_h(measured: Measured) -> float | None:
     """Mean time from arrival to finish of the jobs that finished."""
     done = measured.finish_s < NEVER
-    spans = (measured.finish_s - measured.world.jobs.arrival_s)[done]
+    spans = (measured.finish_s - measured.arrival_s)[done]
     return float(spans.mean()) / HOUR_S if len(spans) else None
 
 
@@ -86,7 +86,7 @@ def stops(measured: Measured, *causes: str) -> float:
 
 METRICS = table(
     [
-        Metric("jobs", "jobs", None, "jobs that arrived", lambda m: float(len(m.world.jobs))),
+        Metric("jobs", "jobs", None, "jobs that arrived", lambda m: float(m.submitted.sum())),
         Metric("jobs_finished", "jobs", "higher", "jobs that finished", lambda m: float((m.finish_s < NEVER).sum())),
         Metric("offered_gpu_h", "GPU-h", None, "work of all jobs, the same under every policy", offered_gpu_h),
         Metric("jobs_dated", "jobs", None, "jobs with a deadline", lambda m: float(m.dated.sum())),

@@ -28,10 +28,13 @@ class Measured:
     ledger: Ledger
 
     def rows(self, name: str) -> SimpleNamespace:
-        """A table's columns as attributes; each has shape (rows,)."""
+        """A table's columns as attributes; each has shape (rows,). What is posted for a lever's job is for nobody."""
         cache = self.__dict__.setdefault("_rows", {})
         if name not in cache:
             rows = self.ledger.tables[name].rows()
+            if name == "posted":
+                job = rows[:, TABLES[name].index("job")]
+                job[job >= len(self.world.jobs)] = -1
             cache[name] = SimpleNamespace(**{column: rows[:, i] for i, column in enumerate(TABLES[name])})
         return cache[name]
 
@@ -119,7 +122,7 @@ class Measured:
             milli=np.concatenate((tries.milli[attempt], replicas.milli)),
             from_s=np.concatenate((tries.start_s[attempt], replicas.from_s)),
             to_s=np.concatenate((tries.stop_s[attempt], replicas.to_s)),
-            job=np.concatenate((tries.job[attempt], none)),
+            job=np.concatenate((np.where(tries.job < len(self.world.jobs), tries.job, -1)[attempt], none)),
             service=np.concatenate((np.full(len(attempt), -1, np.int64), replicas.service)),
             attempt=np.concatenate((attempt, none)),
         )
@@ -128,7 +131,7 @@ class Measured:
     def finish_s(self) -> Ints:
         """When each job finished, NEVER where it did not; shape (jobs,)."""
         stopped = self.rows("stopped")
-        done = stopped.cause == CAUSE["finished"]
+        done = (stopped.cause == CAUSE["finished"]) & (stopped.job < len(self.world.jobs))
         finish = np.full(len(self.world.jobs), NEVER, np.int64)
         finish[stopped.job[done]] = stopped.t_s[done]
         return finish
@@ -137,34 +140,58 @@ class Measured:
     def first_start_s(self) -> Ints:
         """When each job first held an instance, NEVER where it never did; shape (jobs,)."""
         first = np.full(len(self.world.jobs), NEVER, np.int64)
-        np.minimum.at(first, self.rows("started").job, self.rows("started").t_s)
+        started = self.rows("started")
+        ours = started.job < len(first)
+        np.minimum.at(first, started.job[ours], started.t_s[ours])
         return first
+
+    @cached_property
+    def submitted(self) -> NDArray[np.bool_]:
+        """Which jobs were submitted: all but those of a closed loop whose turn did not come; shape (jobs,)."""
+        jobs = self.world.jobs
+        came = np.ones(len(jobs), np.bool_) if jobs.think_s is None else jobs.think_s == 0
+        came[self.rows("submitted").job] = True
+        return came
+
+    @cached_property
+    def arrival_s(self) -> Ints:
+        """When each job was submitted; shape (jobs,)."""
+        arrival = self.world.jobs.arrival_s.copy()
+        arrival[self.rows("submitted").job] = self.rows("submitted").t_s
+        return arrival
+
+    @cached_property
+    def deadline_s(self) -> Ints:
+        """When each job is due, NEVER where it has no deadline; shape (jobs,)."""
+        due = self.world.jobs.deadline_s.copy()
+        due[self.rows("submitted").job] = self.rows("submitted").deadline_s
+        return due
 
     @cached_property
     def placeable_s(self) -> Ints:
         """When each job could first be placed: its arrival, or its last predecessor's finish; shape (jobs,)."""
         jobs = self.world.jobs
-        ready = jobs.arrival_s.copy()
+        ready = self.arrival_s.copy()
         if jobs.after is not None and jobs.after_start is not None:
             owner = np.repeat(np.arange(len(jobs)), np.diff(jobs.after_start))
-            np.maximum.at(ready, owner, self.finish_s[jobs.after])
+            chained = jobs.think_s[owner] == 0 if jobs.think_s is not None else np.ones(len(owner), np.bool_)
+            np.maximum.at(ready, owner[chained], self.finish_s[jobs.after[chained]])
         return ready
 
     @cached_property
     def dated(self) -> NDArray[np.bool_]:
-        """Which jobs have a deadline; shape (jobs,)."""
-        return self.world.jobs.deadline_s < NEVER
+        """Which submitted jobs have a deadline; shape (jobs,)."""
+        return self.submitted & (self.deadline_s < NEVER)
 
     @cached_property
     def missed(self) -> NDArray[np.bool_]:
         """Which jobs have a deadline and finished after it, strictly, or never; shape (jobs,)."""
-        return self.dated & (self.finish_s > self.world.jobs.deadline_s)
+        return self.dated & (self.finish_s > self.deadline_s)
 
     @cached_property
     def tardiness_s(self) -> Ints:
         """Seconds past the deadline, 0 where met or none; a job that never finished is late up to the latest end."""
-        jobs = self.world.jobs
-        late = np.minimum(self.finish_s, max(self.world.end_s, self.ledger.end_s)) - jobs.deadline_s
+        late = np.minimum(self.finish_s, max(self.world.end_s, self.ledger.end_s)) - self.deadline_s
         return np.where(self.missed, np.maximum(late, 1), 0)
 
     @cached_property

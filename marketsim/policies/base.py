@@ -17,6 +17,7 @@ class PlacementBase:
 
     def __init__(self, setup: say.Setup) -> None:
         self.setup = setup
+        self._scalers: dict[int, scaling.Scaler] = {}
 
     def leave_at(self, job: say.JobView, view: say.View) -> int | None:
         """Never."""
@@ -36,7 +37,10 @@ class PlacementBase:
 
     def scale(self, service: int, view: say.View) -> Sequence[say.Scale]:
         """What is committed first, then the cheapest metered offers that may be used."""
-        return scaling.cheapest(self.setup, service, view, self.may_serve)
+        scaler = self._scalers.get(service)
+        if scaler is None:
+            scaler = self._scalers[service] = scaling.Scaler(self.setup, service, self.may_serve)
+        return scaler.actions(view)
 
     def may_serve(self, offer: say.OfferFacts) -> bool:
         """Whether services may use an offer under this rule."""

@@ -1,4 +1,4 @@
-"""How many replicas a service needs and where the next one goes, and the one before goes first."""
+"""How many replicas a service needs and where they go: what is committed first, then the cheapest leases."""
 
 from __future__ import annotations
 
@@ -6,51 +6,60 @@ import math
 from collections.abc import Callable, Sequence
 
 from marketsim.policies import policy as say
+from marketsim.units import UNLIMITED
 
 
-def cheapest(
-    setup: say.Setup, number: int, view: say.View, may_use: Callable[[say.OfferFacts], bool]
-) -> Sequence[say.Scale]:
-    """Replicas for the need now plus headroom: committed capacity first, then metered by cost a request.
+class Scaler:
+    """Sizes one service for its need now plus headroom.
 
-    Replicas are dropped from the dearest end, so what is committed is filled before anything is leased. What replicas
-    cannot take goes to an offer that sells tokens, where there is one.
+    Replicas fill offers in order of cost and are dropped from the dearest end, so what is committed is used before
+    anything is leased. What replicas cannot take goes to an offer that sells tokens, where there is one.
     """
-    service = setup.services[number]
-    wanted = view.requests_per_s(number) * (1 + service.autoscale.headroom)
-    held = view.replicas(number)
-    rates = setup.replica_requests_per_s[number]
-    actions: list[say.Scale] = []
-    placed = 0
-    left = wanted
-    for offer in _by_cost(setup, number, view, may_use):
-        rate = rates[offer.index]
-        here = held.get(offer.id, 0)
-        needed = math.ceil(max(left, 0.0) / rate - 1e-9)
-        needed = max(needed, service.autoscale.minimum_replicas - placed)
-        count = min(needed, here + view.room_for(number, offer.id))
-        if count != here:
-            actions.append(say.Scale(number, offer.id, replicas=count))
-        placed += count
-        left -= count * rate
-    for offer in setup.offers:
-        if offer.sells_tokens and may_use(offer):
-            actions.append(say.Scale(number, offer.id, requests_per_s=max(left, 0.0)))
-            left = 0.0
-    # give up first, so that what is freed can be taken
-    return sorted(actions, key=lambda action: action.replicas > held.get(action.offer, 0))
 
+    def __init__(self, setup: say.Setup, number: int, may_use: Callable[[say.OfferFacts], bool]) -> None:
+        self._number = number
+        self._service = setup.services[number]
+        self._rates = setup.replica_requests_per_s[number]  # a lever may change them
+        self._offers = [offer for offer in setup.offers if not offer.sells_tokens and may_use(offer)]
+        # tokens are paid as they are used, so an offer that sells them may always take what replicas leave
+        self._all_the_rest = [
+            say.Scale(number, offer.id, requests_per_s=float(UNLIMITED))
+            for offer in setup.offers
+            if offer.sells_tokens and may_use(offer)
+        ]
+        milli = self._service.replica.milli
+        self._share = {offer.id: milli / offer.shape.milli for offer in self._offers}
 
-def _by_cost(
-    setup: say.Setup, number: int, view: say.View, may_use: Callable[[say.OfferFacts], bool]
-) -> list[say.OfferFacts]:
-    """Offers that can serve, committed ones first, then by USD a request, then by number."""
-    rates = setup.replica_requests_per_s[number]
-    milli = setup.services[number].replica.milli
+    def actions(self, view: say.View) -> Sequence[say.Scale]:
+        """What to change now; giving up comes first, so that what is freed can be taken."""
+        number, scale = self._number, self._service.autoscale
+        left = view.requests_per_s(number) * (1 + scale.headroom)
+        held = view.replicas(number)
+        placed = 0
+        fewer: list[say.Scale] = []
+        more: list[say.Scale] = []
+        for offer, rate in self._in_order_of_cost(view):
+            here = held.get(offer, 0)
+            count = max(math.ceil(left / rate - 1e-9) if left > 0 else 0, scale.minimum_replicas - placed)
+            if count > here:
+                count = min(count, here + view.room_for(number, offer))
+            if count != here:
+                (more if count > here else fewer).append(say.Scale(number, offer, count))
+            placed += count
+            left -= count * rate
+        return [*self._all_the_rest, *fewer, *more]
 
-    def cost(offer: say.OfferFacts) -> tuple[bool, float, int]:
-        committed = view.committed(offer.id) > 0
-        usd = 0.0 if committed or not offer.metered else view.price(offer.id) * milli / offer.shape.milli
-        return (not committed, usd / rates[offer.index], offer.index)
-
-    return sorted((offer for offer in setup.offers if rates[offer.index] and may_use(offer)), key=cost)
+    def _in_order_of_cost(self, view: say.View) -> list[tuple[str, float]]:
+        """(offer, requests a second of a replica): committed ones first, then by USD a request, then by number."""
+        ranked = []
+        for offer in self._offers:
+            rate = self._rates[offer.index]
+            if not rate:
+                continue
+            if view.committed(offer.id) > 0 or not offer.metered:
+                ranked.append((0.0, offer.index, offer.id, rate))
+            else:
+                usd = view.price(offer.id) * self._share[offer.id] / rate
+                ranked.append((1.0 + usd, offer.index, offer.id, rate))
+        ranked.sort()
+        return [(offer, rate) for _, _, offer, rate in ranked]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -21,7 +21,9 @@ from marketsim.policies.placement.rule import Choices, Placement
 from marketsim.settings import PositiveDuration
 from marketsim.units import DAY_S, PPM
 
-IDLE, SPOT, ON_DEMAND = "idle", "spot", "on_demand"
+IDLE: Final = "idle"
+SPOT: Final = "spot"
+ON_DEMAND: Final = "on_demand"
 Pick = Literal["idle", "spot", "on_demand"]
 
 

@@ -21,7 +21,7 @@ class UniformProgress(Slotted):
 
     def pick(self, slot: Slot, memory: dict[str, float]) -> Pick:
         """Spot, on-demand or idle."""
-        pick = slot.spot_or_idle
+        pick: Pick = slot.spot_or_idle
         if slot.c - slot.t * slot.T / slot.R < 0:
             pick = SPOT if slot.spot_here else ON_DEMAND
         if self.hysteresis and slot.now_on == ON_DEMAND:
