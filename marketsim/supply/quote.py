@@ -118,7 +118,10 @@ def least_standing_usd(standing: Standing | None, milli: int, most: int = 4096) 
     """The same at the number of instances, up to `most`, at which one of them costs least idle; busy at its least."""
     if standing is None:
         return 0.0, 0.0
-    rates = [standing_usd(standing, milli, count) for count in range(1, most + 1)]
+    few = [standing_usd(standing, milli, count) for count in (1, 2, 7, most)]
+    # in proportion to their number each costs the same; else, as with people in steps, every number is looked at
+    steps = max(idle for idle, _ in few) - min(idle for idle, _ in few) > 1e-6
+    rates = [standing_usd(standing, milli, count) for count in range(1, most + 1)] if steps else few
     return min(idle for idle, _ in rates), max(min(busy for _, busy in rates), 0.0)
 
 

@@ -162,6 +162,27 @@ def test_credits_pay_for_use_at_their_provider_up_to_their_amount() -> None:
     assert everything(one) == pytest.approx(4.0, rel=CLOSE)
 
 
+def test_a_contract_of_another_length_counts_where_a_run_signed_one() -> None:
+    one = world(jobs((0, 4, 4)), metered("od", Path.constant(3.0)), rental(1.0, 40), hours=8, drain_h=8)
+    short = {"sign": [{"offer": "rent", "instances": 1, "term": "5 h"}]}
+    where = placement.KINDS["committed_first"]()
+    ledger = run(one, Policy("short", queueing.KINDS["fifo"](), where, FixedPlan.model_validate(short)))
+    served = Served.of(one, ledger)
+    assert served.terms_s == {"rent": (5 * HOUR_S,)}
+    assert everything(one) == pytest.approx(12.0, rel=CLOSE)
+    assert lower_bound(one, served=served).value_usd == pytest.approx(5.0, rel=CLOSE)
+    assert measure(one, ledger)["total_cost_usd"] == pytest.approx(5.0, rel=1e-6)
+
+
+def test_a_provider_that_has_gone_gives_nothing_for_nothing() -> None:
+    at_once = Delivery(Constant(time=Seconds(0)), Dice(0), Path.constant(1.0))
+    terms = RentalTerms(Path.constant(1.0), 10 * HOUR_S, at_once, exit_s=4 * HOUR_S)
+    gone = Offer("rent", "rental", Shape("H100"), commitment=terms)
+    one = world(jobs((0, 8, 8)), metered("od", Path.constant(3.0)), gone, hours=8)
+    # delivered at the last second of the first slot, three hours are paid; four on demand once it has gone
+    assert everything(one) == pytest.approx(3 * 1 + 4 * 3, rel=1e-4)
+
+
 def test_work_that_cannot_be_done_has_an_infinite_bound() -> None:
     spot = metered("spot", Path.constant(1.0), Path.constant(0), kind="spot")
     assert everything(world(jobs((0, 1, 4)), spot)) == np.inf

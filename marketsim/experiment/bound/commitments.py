@@ -74,27 +74,30 @@ def periods_held(terms: Commitment, periods: Periods, period: int, term_s: int |
     return None if ends_s is None else -(-ends_s // (periods.slots * periods.grid.slot_s)) - period
 
 
-def least_block_usd(offer: Offer, world: World, periods: Periods, lead: Leads, term_s: int | None) -> dict[int, float]:
+def least_block_usd(
+    offer: Offer, world: World, periods: Periods, lead: Leads, term_s: int | None, idle: float
+) -> dict[int, float]:
     """Effective USD of one block by period of delivery, for the periods in which there can be one.
 
     The least over delivery at the period's first or last second, signing at the cheapest quote a lead before or at
-    delivery itself (a renewal), and the day the run closes; with what standing there idle costs.
+    delivery itself (a renewal), and the day the run closes; with `idle`, what an instance-hour of standing costs.
     """
     terms = offer.commitment
     assert terms is not None
-    idle, _ = quote.least_standing_usd(offer.standing, offer.shape.milli)
     quotes = getattr(terms, "quotes", None)
-    ends = closes(world)
+    exit_s = getattr(terms, "exit_s", None)  # what a provider that is gone delivers cannot be used
+    ends, until_s = closes(world), world.end_s if exit_s is None else min(exit_s, world.end_s)
     costs = {}
     for period in range(periods.count):
         first, last = periods.span(period)
-        if last < lead.first_s or first >= world.end_s:
+        if last < lead.first_s or first >= until_s:
             continue
-        signed = {first, min(last, world.end_s - 1)}
+        last = min(last, until_s - 1)
+        signed = {first, last}
         if quotes is not None:
             signed |= {_cheapest_s(quotes, max(first - lead.longest, 0), at_s) for at_s in tuple(signed)}
         options = []
-        for delivered_s in (max(first, lead.first_s), min(last, world.end_s - 1)):
+        for delivered_s in (max(first, lead.first_s), last):
             later = [close_s for close_s in ends if close_s >= delivered_s]
             for at_s in sorted(signed):
                 if at_s <= delivered_s and later:
@@ -132,11 +135,10 @@ def _cheapest_s(quotes: Path, from_s: int, to_s: int) -> int:
     return int(times[np.argmin(quotes.at_many(times))])
 
 
-def given_usd(offer: Offer, order: Order, world: World) -> float:
+def given_usd(offer: Offer, order: Order, world: World, idle: float) -> float:
     """Effective USD, from second 0 on, of what was committed before: the least over the days the run may close."""
     terms = offer.commitment
     assert terms is not None
-    idle, _ = quote.least_standing_usd(offer.standing, offer.shape.milli)
     ends = closes(world)
     micros = quote.held_micro(terms, order.instances, -order.age_s, -order.age_s, 0, ends, order.term_s)
     ends_s = terms.ends_s(-order.age_s, order.term_s)

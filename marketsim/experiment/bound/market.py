@@ -14,8 +14,9 @@ instances, fabric and packing (a gang of several instances takes them whole); bi
 predecessors; taxes, interest and storage; notice of a job's true work.
 
 **Not covered.** Policies that give jobs up (compare them by `Served.of` their own run), runs that end by insolvency,
-contracts signed for another term than the offer's unless it is named in `terms_s`, more than 64 orders at one offer
-whose lead is random, prices that follow one's own use. Postings are rounded to a micro-dollar, half a one at most each.
+contracts signed for another term than the offer's unless it is named in `terms_s` or was in the run compared with, more
+than 64 orders at one offer whose lead is random, credits that a provider pays for outages, prices that follow one's own
+use. Postings are rounded to a micro-dollar, half a one at most each.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def lower_bound(
     rates = rates_of(world)
     jobs = work.jobs_of(world, rates, served)
     program.fixed += jobs.fixed_usd
-    market = supply.supply_of(program, grid, world, _most_of_use(world, rates, jobs), dict(terms_s or {}), whole_blocks)
+    lengths = {**(served.terms_s if served is not None else {}), **(terms_s or {})}
+    market = supply.supply_of(program, grid, world, _most_of_use(world, rates, jobs), lengths, whole_blocks)
     later, backlog = supply.later_usd(market, jobs.kinds), supply.backlog_usd(world, jobs.kinds)
     done = work.add_flows(program, grid, jobs, later, backlog)
     supply.add_jobs(market, jobs.kinds, done)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,15 @@ class Served:
 
     by_s (jobs,): each job is done by then, NEVER for by the end of the run. wanted (jobs,): whether it was done at all;
     what was given up asks for nothing. unfinished (jobs,): ran into the end of the run; what is left may be charged as
-    backlog. requests (rows, 4): from_s, to_s, service, thousandths of requests served in that span.
+    backlog. requests (rows, 4): from_s, to_s, service, thousandths of requests served in that span. terms_s: lengths of
+    the contracts that were signed for another term than the offer's own, by offer.
     """
 
     by_s: Ints
     wanted: NDArray[np.bool_]
     unfinished: NDArray[np.bool_]
     requests: Ints
+    terms_s: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, world: World, ledger: Ledger) -> Served:
@@ -45,7 +48,8 @@ class Served:
         by_s = np.where(finished & (jobs.deadline_s < NEVER), np.maximum(finish, jobs.deadline_s), NEVER)
         table = ledger.tables["served"]
         columns = [table.column(name) for name in ("from_s", "to_s", "service", "served_milli")]
-        return cls(by_s, finished | ~given_up, ~finished & ~given_up, np.column_stack(columns))
+        requests = np.column_stack(columns)
+        return cls(by_s, finished | ~given_up, ~finished & ~given_up, requests, _terms_signed(world, ledger))
 
     @classmethod
     def everything(cls, world: World) -> Served:
@@ -61,3 +65,15 @@ class Served:
             unfinished=np.zeros(len(jobs), np.bool_),
             requests=np.array(rows, np.int64).reshape(-1, 4),
         )
+
+
+def _terms_signed(world: World, ledger: Ledger) -> dict[str, tuple[int, ...]]:
+    """Lengths of contracts that were signed for and are not those of the offers, by offer, increasing."""
+    table = ledger.tables["signed"]
+    found: dict[str, set[int]] = {}
+    rows = (table.column(name).tolist() for name in ("offer", "delivered_s", "ends_s"))
+    for number, delivered_s, ends_s in zip(*rows, strict=True):
+        offer = world.offers[number]
+        if ends_s >= 0 and offer.commitment is not None and offer.commitment.ends_s(delivered_s, None) != ends_s:
+            found.setdefault(offer.id, set()).add(ends_s - delivered_s)
+    return {offer: tuple(sorted(lengths)) for offer, lengths in sorted(found.items())}

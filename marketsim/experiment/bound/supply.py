@@ -74,12 +74,12 @@ def supply_of(
     """Rows and columns of every offer. most_instances (offers,): more than these can never be of use."""
     supply = Supply(program, grid, world)
     for number, offer in enumerate(world.offers):
-        _, busy = quote.least_standing_usd(offer.standing, offer.shape.milli) if offer.standing else (0.0, 0.0)
-        supply.busy_usd[number] = busy
+        idle, supply.busy_usd[number] = quote.least_standing_usd(offer.standing, offer.shape.milli)
         if offer.price is not None:
             supply.price[number] = grid.least(offer.price)
         if offer.commitment is not None:
-            _add_committed(supply, number, most_instances[number], (None, *terms_s.get(offer.id, ())), whole)
+            lengths = (None, *terms_s.get(offer.id, ()))
+            _add_committed(supply, number, most_instances[number], idle, lengths, whole)
         elif offer.price is not None:
             there = metered_instances(offer, grid)
             if (there < most_instances[number]).any():
@@ -103,7 +103,9 @@ def metered_instances(offer: Offer, grid: Grid) -> Floats:
     return there
 
 
-def _add_committed(supply: Supply, number: int, most: float, terms_s: tuple[int | None, ...], whole: bool) -> None:
+def _add_committed(
+    supply: Supply, number: int, most: float, idle: float, terms_s: tuple[int | None, ...], whole: bool
+) -> None:
     """What was committed before, what may be added in each period, and metered instances beside them."""
     program, grid, world, offer = supply.program, supply.grid, supply.world, supply.world.offers[number]
     terms = offer.commitment
@@ -111,7 +113,7 @@ def _add_committed(supply: Supply, number: int, most: float, terms_s: tuple[int 
     periods = Periods(grid)
     given = commitments.given_instances(world, offer, grid)
     program.fixed += sum(
-        commitments.given_usd(offer, order, world) for order in world.orders if order.offer == offer.id
+        commitments.given_usd(offer, order, world, idle) for order in world.orders if order.offer == offer.id
     )
     allowed = np.inf if offer.most_instances is None else float(offer.most_instances)
     closed = np.minimum(grid.greatest(offer.keepable), 0.0)  # a site that is closed takes from what was bought
@@ -121,7 +123,7 @@ def _add_committed(supply: Supply, number: int, most: float, terms_s: tuple[int 
     program.put(balance[1:], held[:-1], -1.0)
     lead = commitments.leads(terms, world)
     for term_s in terms_s:
-        costs = commitments.least_block_usd(offer, world, periods, lead, term_s)
+        costs = commitments.least_block_usd(offer, world, periods, lead, term_s, idle)
         if not costs:
             continue
         starts = np.array(list(costs), np.int64)

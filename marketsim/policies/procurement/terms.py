@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from marketsim.errors import Fault, InputError, nearest
 from marketsim.policies.policy import OfferFacts, Setup
 
-SIGNED = ("rental",)
+SIGNED = ("rental", "capacity_block")
 BOUGHT = ("datacenter", "edge")
 SELLS = {"sign": SIGNED, "buy": BOUGHT}
 
