@@ -248,7 +248,7 @@ def kill9_driver_random(f: Fault, quick: bool) -> tuple[bool, str]:
     wanted = 10 if quick else 100
     while kills < wanted:
         folder = f.fresh()
-        while True:
+        while kills < wanted:
             pid, read = f.start(folder)
             time.sleep(dice.random() * f.span_s)
             with contextlib.suppress(ProcessLookupError):
@@ -257,6 +257,7 @@ def kill9_driver_random(f: Fault, quick: bool) -> tuple[bool, str]:
             if code == 0:
                 break
             kills += 1
+        folder.mkdir(exist_ok=True)
         bad += not f.same(folder) and not f.healed(folder)
     return bad == 0, f"{kills} kills -9 of the driver at random moments, {bad} results that differ"
 

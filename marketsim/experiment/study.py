@@ -124,10 +124,19 @@ class _Study:
         until = self.plan.until
         if until is None:
             return self.target
+        self._watchable()
         for n in range(min(until.n_min, self.target), self.target + 1):
             if all(until.reached(self._watched(policy, n)) for policy in self.policies):
                 return n
         return self.target if self.target >= self.plan.at_most else None
+
+    def _watchable(self) -> None:
+        """A metric that no row knows would be waited for in vain: InputError."""
+        known = {name: None for rows in self.rows.values() for row in rows.values() for name in row}
+        if known and self.plan.metric not in known:
+            hint = nearest(self.plan.metric, known)
+            key = "experiment.replications.until.metric"
+            raise InputError(Fault("no metric has this name", key=key, got=self.plan.metric, hint=hint))
 
     def _guess(self) -> int:
         until = self.plan.until

@@ -222,6 +222,11 @@ def test_replications_stop_where_the_mean_is_known_well_enough_however_the_work_
     assert seen[0].total == 30
 
 
+def test_a_metric_that_nobody_measures_is_not_waited_for() -> None:
+    with pytest.raises(InputError, match="Did you mean total_cost_usd"):
+        study.run_task(fake_tasks.row, POLICIES, study.Plan(50, Until(half_width_share=0.1), "total_cost"))
+
+
 def test_progress_counts_up_to_all() -> None:
     seen: list[study.Progress] = []
     study.run_task(fake_tasks.row, POLICIES, 4, progress=seen.append, chunk=5)

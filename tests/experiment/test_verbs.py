@@ -246,6 +246,15 @@ def test_the_share_of_uncertain_inputs_is_that_of_a_model_with_an_answer() -> No
     assert found.outcomes[1] - found.outcomes[0] == pytest.approx(2 * 1.2816 * math.sqrt(5), rel=0.1)
 
 
+def test_a_small_share_is_not_taken_for_the_noise_of_few_replications() -> None:
+    """With 2 replications a draw, most of what the draws' means differ by is noise: 1/4 + 1/2, of which 1/4 counts."""
+    dice = np.random.Generator(np.random.PCG64DXSM(4))
+    values = dice.normal(0, 0.5, (4_000, 1)) + dice.normal(0, 1, (4_000, 2))
+    found = uncertainty.spread(values)
+    assert found.inputs_share.value == pytest.approx(0.2, rel=0.1)
+    assert found.inputs == pytest.approx(0.5, rel=0.1)
+
+
 def test_inputs_that_are_certain_have_no_share() -> None:
     dice = np.random.Generator(np.random.PCG64DXSM(2))
     found = uncertainty.spread(dice.normal(5, 1, (50, 20)))
