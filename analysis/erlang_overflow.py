@@ -2,10 +2,10 @@
 
     python -m analysis.erlang_overflow [DIR]
 
-DIR (default: the shared cluster cases) has waitinggame_mmc.csv and input_pai_1k_t5.csv.gz. In the first, customers of an
-M/M/s queue go on demand at once (NJW) or all wait (AJW): price and waits must lie within 3 standard errors of the closed
-form and of the independent simulation printed beside it. In the second, the rule of thumb "reserve the mean load" must
-cost within 2 % of the best number of reserved units, with and without waiting.
+DIR (default: the shared cluster cases) has waitinggame_mmc.csv and input_pai_1k_t5.csv.gz. In the first, customers of
+an M/M/s queue go on demand at once (NJW) or all wait (AJW): price and waits must lie within 3 standard errors of the
+closed form and of the independent simulation printed beside it. In the second, the rule of thumb "reserve the mean
+load" must cost within 2 % of the best number of reserved units, with and without waiting.
 
 A replication begins in the steady state, which both models have in closed form, so nothing is thrown away as warm-up.
 """
