@@ -54,11 +54,13 @@ class Capacity:
             return
         engine = self._engine
         now, notice_s = engine.kernel._now, pool.offer.notice_s
-        for instance in pool.to_take_back(excess):
+        going = pool.to_take_back(excess)
+        for instance in going:
+            pool.close(instance, NOTICE)  # all of them first: a gang that one stops must not free another for new work
+        for instance in going:
             if notice_s and instance.holders:
-                pool.close(instance, NOTICE)
                 engine.kernel.call_at(now + notice_s, kernel.LOSS, self._notice_over, (pool, instance))
-            else:
+            elif instance.state == NOTICE:
                 self._take_back(pool, instance)
         engine.news()
 
