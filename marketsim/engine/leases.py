@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from marketsim.demand.job import Need
 from marketsim.engine import kernel
 from marketsim.engine.pool import Pool
 from marketsim.engine.state import NOTICE, OVER, UP, Instance, JobState
 from marketsim.ledger import ACCOUNT, CAUSE, REFERENCE
+from marketsim.supply.offer import Offer
 from marketsim.units import HOUR_S, MICRO, MONTH_S
 
 if TYPE_CHECKING:
@@ -81,19 +83,41 @@ class Leases:
         elif instance.sole_job != job or instance.sole_service != service:
             instance.other_users = True
 
+    def data_usd(self, need: Need, pool: Pool) -> float | None:
+        """USD of copying a workload's data to the offer's place; None where they lie there, or it has none.
+
+        They come out of the place that holds them and asks least for a GB taken out, and in at the offer's price. From
+        nowhere in the market, as at first, they come out of the startup's own store for nothing.
+        """
+        offer = pool.offer
+        if not need.data_gb or self._holds(need, offer):
+            return None
+        source = self._source(need)
+        return need.data_gb * (offer.usd_per_gb_in + (source.usd_per_gb_out if source is not None else 0.0))
+
+    def _holds(self, need: Need, offer: Offer) -> bool:
+        return need.workload in offer.data_here or (need.workload, offer.provider, offer.zone) in self._copies
+
+    def _source(self, need: Need) -> Offer | None:
+        """Whence data are taken: the first of the offers that hold them and ask least."""
+        holders = [offer for offer in self._engine.world.offers if self._holds(need, offer)]
+        return min(holders, key=lambda offer: offer.usd_per_gb_out, default=None)
+
     def bring_data(self, job: JobState, pool: Pool, transfer_s: int) -> int:
         """Copy the workload's data to the offer's place where it is not yet; seconds that takes."""
         need, offer = job.need, pool.offer
-        place = (need.workload, offer.provider, offer.zone)
-        if not need.data_gb or place in self._copies or need.workload in offer.data_here:
+        if not need.data_gb or self._holds(need, offer):
             return 0
-        engine = self._engine
-        self._copies[place] = (need.data_gb, engine.kernel._now)
-        if offer.usd_per_gb_in:
-            micro = round(need.data_gb * offer.usd_per_gb_in * MICRO)
-            engine.books.usage(
-                engine.kernel._now, micro, offer.provider, NETWORK, pool.index, OFFER, pool.index, job.id
-            )
+        engine, source = self._engine, self._source(need)
+        now = engine.kernel._now
+        self._copies[need.workload, offer.provider, offer.zone] = (need.data_gb, now)
+        bills = [(offer.provider, offer.usd_per_gb_in)]  # each end bills its own, and takes its own credits for it
+        if source is not None:
+            bills.append((source.provider, source.usd_per_gb_out))
+        for provider, usd_per_gb in bills:
+            if usd_per_gb:
+                micro = round(need.data_gb * usd_per_gb * MICRO)
+                engine.books.usage(now, micro, provider, NETWORK, pool.index, OFFER, pool.index, job.id)
         return transfer_s
 
     # ------------------------------------------------------------------------------------------ idle and release

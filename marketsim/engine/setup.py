@@ -26,6 +26,7 @@ def make_setup(world: World) -> Setup:
         replica_requests_per_s=[[replica_rate(one, offer) for offer in world.offers] for one in world.services],
         decide_every_s=world.clock.decide_every_s,
         offer_index=world.offer_index,
+        tenants=world.jobs.tenants,
         future=world,
     )
 

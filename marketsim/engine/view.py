@@ -116,6 +116,10 @@ class EngineView:
             + progress.held_s(left, need.gang_milli, speed, overhead_s, how)
         )
 
+    def data_usd(self, job: JobView, offer: str) -> float | None:
+        """USD of bringing a job's data to an offer now; None where nothing has to be brought."""
+        return self._engine.leases.data_usd(job.need, self._pools[offer])
+
     def estimated_end_s(self, job: JobState) -> int:
         """When a running job would end by its estimate."""
         now = int(self._kernel._now)

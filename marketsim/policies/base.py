@@ -17,7 +17,12 @@ class PlacementBase:
 
     def __init__(self, setup: say.Setup) -> None:
         self.setup = setup
+        self.explain = setup.explain
         self._scalers: dict[int, scaling.Scaler] = {}
+
+    def because(self, sentence: str, **facts: Any) -> say.Because | None:
+        """The reason of an action, where reasons are asked for; the sentence names its figures in {braces}."""
+        return say.Because(sentence, facts) if self.explain else None
 
     def leave_at(self, job: say.JobView, view: say.View) -> int | None:
         """Never."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from marketsim.demand.job import Need, Service
@@ -20,6 +21,16 @@ from marketsim.supply.quote import Quote
 from marketsim.supply.shape import Shape
 
 # ---------------------------------------------------------------------------------------------- what may be said
+
+
+class Because(NamedTuple):
+    """Why a rule decided as it did: one sentence with {names}, and the figures that stand in it."""
+
+    sentence: str
+    facts: Mapping[str, Any] = MappingProxyType({})
+
+    def __str__(self) -> str:
+        return self.sentence.format(**self.facts)
 
 
 class Start(NamedTuple):
@@ -79,6 +90,7 @@ class Scale(NamedTuple):
     offer: str
     replicas: int = 0
     requests_per_s: float = 0.0
+    reason: Any = None
 
 
 class Sign(NamedTuple):
@@ -88,6 +100,7 @@ class Sign(NamedTuple):
     instances: int
     term_s: int | None = None
     renew: bool = False
+    reason: Any = None
 
 
 class Buy(NamedTuple):
@@ -95,6 +108,7 @@ class Buy(NamedTuple):
 
     offer: str
     instances: int
+    reason: Any = None
 
 
 class Adopt(NamedTuple):
@@ -108,10 +122,13 @@ class WakeAt(NamedTuple):
     """Ask again at a time. From `place` it is about that job alone: those behind it are still asked (`skipping`)."""
 
     t_s: int
+    reason: Any = None
 
 
 class Wait(NamedTuple):
     """From `place`: this job chooses to wait although something may fit; ask it again at the next news."""
+
+    reason: Any = None
 
 
 WAIT = Wait()
@@ -178,6 +195,8 @@ class OfferFacts:
 class Setup:
     """The facts of a run that do not change, handed to `bind`.
 
+    tenants: names, by `JobView.tenant`. explain: whether rules say why; ordinary runs do without, and are faster.
+
     speed_ppm[need][offer] is 0 where the need cannot run; overhead_s[need][offer] is boot plus data transfer.
     replica_requests_per_s[service][offer] is 0 where a replica cannot serve.
     """
@@ -191,6 +210,8 @@ class Setup:
     replica_requests_per_s: Sequence[list[float]]
     decide_every_s: int = 1
     offer_index: Mapping[str, int] = field(default_factory=dict)
+    tenants: tuple[str, ...] = ("all",)
+    explain: bool = False
     future: Any = None  # the World, for rules named clairvoyant_* or perfect_* alone
 
 
@@ -259,6 +280,10 @@ class View(Protocol):
 
     def run_s(self, job: JobView, offer: str) -> int:
         """Seconds from a start here now to the end, by the estimate, with boot, transfer and restart."""
+        ...
+
+    def data_usd(self, job: JobView, offer: str) -> float | None:
+        """USD of bringing the data of a job's workload to an offer now; None where they lie there, or it has none."""
         ...
 
     def replicas(self, service: int) -> Mapping[str, int]:
