@@ -80,11 +80,11 @@ def message(ranking: pd.DataFrame) -> Said:
     if len(placed) == 1:
         return said("answer.only", **values)
     second = placed.iloc[1]
+    if not best["known"]:
+        return said("answer.untested", **values)
     unsure = [name for name, group in zip(placed["policy"], placed["group"], strict=True) if group == 1][1:]
     if unsure:
         return said("answer.unclear", **values, n=len(unsure), others=unsure)
-    if best["known"] is None or not best["known"]:
-        return said("answer.untested", **values)
     less = abs(second["mean"] - best["mean"])
     share = less / abs(second["mean"]) if second["mean"] else 0.0
     return said("answer.clear", **values, less=measured(metric, less), share=share, second=second["policy"])

@@ -171,7 +171,7 @@ def make(
     data = to_data(scenario)
     axes = []
     for path, values in settings.items():
-        own = dotted.get(data, path)
+        own = _plain(dotted.get(data, path))
         if own not in values:
             raise InputError(Fault("the scenario's own value must be among a slider's", key=path, got=str(own)))
         axes.append(Axis(path, tuple(values), list(values).index(own)))
@@ -184,6 +184,14 @@ def make(
     return of_results(tuple(axes), dict(zip(places, found, strict=True)), metrics)
 
 
+def _plain(value: Any) -> Any:
+    """A setting as it would be written: `{kind: constant, usd: 2.0}` is 2.0."""
+    if isinstance(value, Mapping) and value.get("kind") == "constant":
+        numbers = [one for one in value.values() if isinstance(one, int | float) and not isinstance(one, bool)]
+        return numbers[0] if len(numbers) == 1 else value
+    return value
+
+
 def of_sweep(swept: Sweep, scenario: Scenario, metrics: Sequence[str] = METRICS) -> Grid:
     """The grid of a sweep over lists of values; the scenario's own must be among them."""
     from marketsim import dotted
@@ -193,7 +201,7 @@ def of_sweep(swept: Sweep, scenario: Scenario, metrics: Sequence[str] = METRICS)
     axes = []
     for setting in swept.settings:
         values = tuple(dict.fromkeys(point[setting.path] for point in swept.points))
-        own = dotted.get(data, setting.path)
+        own = _plain(dotted.get(data, setting.path))
         if own not in values:
             raise InputError(Fault("the scenario's own value must be among a slider's", key=setting.path, got=str(own)))
         axes.append(Axis(setting.path, values, values.index(own)))

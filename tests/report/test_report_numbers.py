@@ -1,0 +1,200 @@
+"""One number is the same in table, page, CSV, workbook, deck and JSON; and the same results give the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import handmade
+import pytest
+
+from marketsim.experiment import folder as folders
+from marketsim.i18n.locale import Locale
+from marketsim.report import deck, document, html, pdf, terminal, workbook
+
+SPACE = {"s": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+
+
+@pytest.fixture(scope="module")
+def results():
+    return handmade.results()
+
+
+@pytest.fixture(scope="module")
+def made(results):
+    return document.of(results, more=handmade.tables_once(), grid=handmade.grid())
+
+
+@pytest.fixture(scope="module")
+def page(made):
+    return html.text(made)
+
+
+@pytest.fixture(scope="module")
+def book(made):
+    return sheets(workbook.content(made))
+
+
+def sheets(content: bytes) -> dict[str, list[list[object]]]:
+    """Sheet name -> rows of cells as numbers or text; a formula's cell is its value."""
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        names = [
+            one.attrib["name"]
+            for one in ElementTree.fromstring(file.read("xl/workbook.xml")).iter(f"{{{SPACE['s']}}}sheet")
+        ]
+        texts = ["".join(part.text or "" for part in one.iter(f"{{{SPACE['s']}}}t"))
+                 for one in ElementTree.fromstring(file.read("xl/sharedStrings.xml"))]  # fmt: skip
+        out = {}
+        for place, name in enumerate(names, 1):
+            rows = []
+            for row in ElementTree.fromstring(file.read(f"xl/worksheets/sheet{place}.xml")).iter(
+                f"{{{SPACE['s']}}}row"
+            ):
+                cells = []
+                for cell in row:
+                    value = cell.find("s:v", SPACE)
+                    found = None if value is None else value.text
+                    cells.append(
+                        texts[int(found)]
+                        if cell.attrib.get("t") == "s"
+                        else found
+                        if cell.attrib.get("t") == "str"
+                        else None
+                        if found is None
+                        else float(found)
+                    )
+                rows.append(cells)
+            out[name] = rows
+        return out
+
+
+class Means(HTMLParser):
+    """The figures of the page's table of policies, as they are kept behind what is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[tuple[str, str], float] = {}
+
+    def handle_starttag(self, tag, attrs):
+        known = dict(attrs)
+        if tag == "td" and "data-mean" in known:
+            self.found[known["data-policy"], known["data-metric"]] = float(known["data-mean"])
+
+
+def test_the_page_csv_workbook_and_json_have_the_same_means(results, made, page, book):
+    kept = Means()
+    kept.feed(page)
+    told = results.to_json()["policies"]
+    text = folders.tables(results)["summary.csv"]
+    listed = {(row["policy"], row["metric"]): row for row in csv.DictReader(io.StringIO(text))}
+    summary = book["Summary"]
+    heads = summary[0]
+    sheet = {(row[0], row[1]): dict(zip(heads, row, strict=False)) for row in summary[1:]}
+    assert len(kept.found) == len(made.rows) * len(made.metrics)
+    for (policy, metric), mean in kept.found.items():
+        assert mean == told[policy][metric]["mean"]
+        assert mean == float(listed[policy, metric]["mean"])
+        assert mean == pytest.approx(sheet[policy, metric]["mean"], rel=1e-12)
+
+
+def test_the_deck_has_the_figures_of_the_chart(results, made):
+    from pptx import Presentation
+
+    slides = Presentation(io.BytesIO(deck.content(made))).slides
+    charts = {shape.name: shape.chart for slide in slides for shape in slide.shapes if shape.has_chart}
+    stack = next(one for one in made.drawn if one.chart.name == "cost_stack").figures.table
+    plot = charts["cost_stack"].plots[0]
+    for policy, name in zip(stack["policy"], plot.categories, strict=True):
+        assert str(name).startswith(f"{policy}  ")
+    total = [sum(values) for values in zip(*(series.values for series in plot.series), strict=True)]
+    for policy, value in zip(stack["policy"], total, strict=True):
+        assert value == pytest.approx(results.cell(policy, "total_with_penalties_usd")["mean"], rel=1e-12)
+    points = {series.name: next(series.iter_values()) for series in charts["cost_misses"].plots[0].series}
+    for policy, share in points.items():
+        assert share == results.cell(policy, "missed_deadline_share")["mean"]
+
+
+def test_the_cost_model_adds_up_by_formula(results, made, book):
+    rows = book["Cost model"]
+    heads = rows[1]
+    for row in rows[3 : 3 + len(made.rows)]:
+        cells = dict(zip(heads, row, strict=False))
+        assert cells["total cost, USD"] == pytest.approx(results.cell(row[0], "total_cost_usd")["mean"], rel=1e-9)
+        whole = results.cell(row[0], "total_with_penalties_usd")["mean"]
+        assert cells["with penalties, USD"] == pytest.approx(whole, rel=1e-9)
+    assert ["least with penalties", "rent-and-burst"] in [row[:2] for row in rows]
+    with zipfile.ZipFile(io.BytesIO(workbook.content(made))) as file:
+        text = file.read("xl/worksheets/sheet3.xml").decode()
+    assert text.count("SUMPRODUCT") == 2 * len(made.rows)
+
+
+def test_table_and_picture_come_from_one_frame(made, book):
+    for one in made.drawn:
+        rows = book[f"fig {one.chart.name}"]
+        assert rows[0] == [str(name) for name in one.figures.table.columns]
+        assert len(rows) - 1 == len(one.figures.table)
+
+
+def test_the_terminal_says_what_the_page_says(results, made):
+    printed = terminal.table(results)
+    shown = {row["policy"]: made.locale.usd(row["cells"]["total_cost_usd"]["mean"]) for row in made.rows}
+    for cells in printed.cells:
+        assert cells[1].startswith(shown[cells[0][2:]])
+    assert printed.cells[0][0] == "* rent-and-burst"
+
+
+def test_the_same_results_give_the_same_bytes(results):
+    few = {name: handmade.tables_once()[name] for name in ("offers", "hours")}
+    made, again = (document.of(results, more=few) for _ in range(2))
+    assert html.text(made) == html.text(again)
+    assert deck.content(made) == deck.content(again)
+    assert workbook.content(made) == workbook.content(again)
+
+
+@pytest.mark.slow
+def test_the_same_results_give_the_same_pdf(results, made):
+    assert pdf.content(made) == pdf.content(document.of(results, more=handmade.tables_once(), grid=handmade.grid()))
+
+
+def test_every_format_is_written_in_chinese_with_yuan(results):
+    few = {"offers": handmade.offers()}
+    made = document.of(results, Locale("zh", "CNY", 7.1, "2026-01-01", "test"), more=few)
+    page = html.text(made)
+    assert '<html lang="zh-CN">' in page
+    assert "¥1,499万" in page
+    assert "1 美元兑 7.1 CNY" in page
+    assert deck.content(made)[:2] == workbook.content(made)[:2] == b"PK"
+    assert pdf.content(made).startswith(b"%PDF-")
+
+
+def test_the_page_needs_nothing_from_outside(page):
+    assert "default-src 'none'" in page
+    outside = re.findall(r'(?:src|href|action|url)\s*=?\s*["\'(]?\s*(?:https?:)?//[^"\')\s>]+', page)
+    assert not outside
+    assert not re.search(r"<(?:link|iframe|object|embed|img)\b", page)
+
+
+def test_the_answer_says_how_likely_it_is_wrong_and_what_would_flip_it(page):
+    assert "Chance that another policy is better in truth: &lt;0.1%" in page
+    assert "It flips when neocloud-1y · usd per gpu hour goes from 2.35 to 4: then build is best." in page
+
+
+def test_too_few_replications_claim_nothing():
+    page = html.text(document.of(handmade.results(n=1), pictures=False))
+    assert "too few replications" in page
+    assert "Too few replications to say how likely" in page
+
+
+def test_a_rejected_policy_is_shown_with_the_reason():
+    from marketsim.experiment.folder import Limits
+
+    made = document.of(
+        handmade.results(objective=Limits("total_cost_usd", {"missed_deadline_share": 0.2})), pictures=False
+    )
+    states = {row["policy"]: row["state"] for row in made.rows}
+    assert states == {"rent-and-burst": "best", "build": "out", "spot-first": "out", "cloud-only": "out"}
+    assert "rejected: missed_deadline_share 0.2144 is above 0.2" in html.text(made)
