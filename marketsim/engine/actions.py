@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +63,18 @@ def _cancel(engine: Engine, action: say.Cancel) -> bool:
     return True
 
 
+def _whole(engine: Engine, count: object, what: str, least: int = 1) -> int:
+    try:
+        whole = operator.index(count)  # type: ignore[arg-type]
+    except TypeError:
+        raise engine.impossible(f"{what} is a whole number, not {count!r}") from None
+    if whole < least:
+        raise engine.impossible(f"{what} is at least {least}, not {whole}")
+    return whole
+
+
 def _hold(engine: Engine, action: say.Hold) -> bool:
-    engine.leases.hold(action.instances, action.until_s)
+    engine.leases.hold(action.instances, math.ceil(action.until_s))
     return False
 
 
@@ -71,21 +83,26 @@ def _release(engine: Engine, action: say.Release) -> bool:
 
 
 def _request_quota(engine: Engine, action: say.RequestQuota) -> bool:
-    engine.capacity.request_quota(action.offer, action.instances)
+    engine.capacity.request_quota(action.offer, _whole(engine, action.instances, "a quota asked for"))
     return False
 
 
 def _scale(engine: Engine, action: say.Scale) -> bool:
+    _whole(engine, action.replicas, "a number of replicas", least=0)
+    if not 0 <= action.requests_per_s < math.inf:
+        raise engine.impossible(f"a rate is at least 0 requests a second, not {action.requests_per_s}")
     return engine.serving.scale(action)
 
 
 def _sign(engine: Engine, action: say.Sign) -> bool:
-    engine.orders.place(action.offer, action.instances, action.term_s, action.renew)
+    instances = _whole(engine, action.instances, "a number of instances")
+    term_s = None if action.term_s is None else _whole(engine, action.term_s, "a term in seconds")
+    engine.orders.place(action.offer, instances, term_s, action.renew)
     return False
 
 
 def _buy(engine: Engine, action: say.Buy) -> bool:
-    engine.orders.place(action.offer, action.instances, None, False)
+    engine.orders.place(action.offer, _whole(engine, action.instances, "a number of instances"), None, False)
     return False
 
 

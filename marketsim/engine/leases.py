@@ -28,6 +28,8 @@ class Leases:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._count = 0
+        self._billed_micro: dict[int, int] = {}  # of leases that are billed month by month
+        self._monthly_to_s = 0  # up to when storage and other burn are charged
         self._copies: dict[tuple[str, str, str], tuple[float, int]] = {}  # (workload, provider, zone): GB, since
         world = engine.world
         self._watch_cash = world.money.stop_when_insolvent and world.money.cash_micro is not None
@@ -201,7 +203,10 @@ class Leases:
         if to_s <= from_s or price is None:
             return
         instance.billed_to_s = to_s
-        micro = round(price.integral(from_s, to_s) * MICRO / HOUR_S)
+        whole = round(price.integral(instance.launched_s, to_s) * MICRO / HOUR_S)
+        micro = whole - self._billed_micro.pop(instance.id, 0)
+        if instance.state != OVER:
+            self._billed_micro[instance.id] = whole  # the months of a long lease add up to its one bill
         alone = not instance.other_users
         self._engine.books.usage(
             now, micro, pool.offer.provider, USAGE, pool.index, LEASE, instance.id,
@@ -217,15 +222,19 @@ class Leases:
                 for instance in sorted(pool.by_seat.values(), key=lambda one: one.id):
                     if instance.commitment < 0 and now - instance.launched_s >= MONTH_S:
                         self._bill(pool, instance, now, now)
-        self._store(now - MONTH_S, now)
         engine.serving.month(now)
         engine.orders.month(now)
-        self._burn(MONTH_S, now)
+        self._charge_month(now)
         if self._watch_cash and engine.books.cash < 0:
             engine.ledger.insolvent_s = now
             engine.kernel.call_at(now, kernel.LAST, engine._close)
         elif now < world.end_s:
             engine.kernel.call_at(now + MONTH_S, kernel.LAST, self._month, number + 1)
+
+    def _charge_month(self, now: int) -> None:
+        from_s, self._monthly_to_s = self._monthly_to_s, now
+        self._store(from_s, now)
+        self._burn(now - from_s, now)
 
     def _store(self, from_s: int, to_s: int) -> None:
         usd = self._engine.world.usd_per_gb_month_storage
@@ -254,7 +263,4 @@ class Leases:
                 if instance.commitment < 0:
                     pool.close(instance, OVER)
                     self.release(pool, instance, FINISHED)
-        from_s = now // MONTH_S * MONTH_S
-        if now > from_s:
-            self._store(from_s, now)
-            self._burn(now - from_s, now)
+        self._charge_month(now)

@@ -63,6 +63,8 @@ class Orders:
                 raise ValueError(f"there is no offer {given.offer!r} to begin with")
             terms = pool.offer.commitment
             ends_s = terms.ends_s(-given.age_s, given.term_s) if terms is not None else None
+            if ends_s is not None and ends_s <= 0:
+                continue  # it is over
             order = _Order(
                 self._next_number(pool)[0], given.instances, -given.age_s, -given.age_s, ends_s, given.term_s, False
             )

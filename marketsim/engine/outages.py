@@ -130,7 +130,7 @@ class Outages:
             self._take_down(pool, instance)
             engine.kernel.process(self._repair(pool, instance, law))
             return
-        back_s = self._life(pool, law, seat).back_s
+        back_s = self._lives[pool.index, seat].back_s  # of this failure, even where the repair takes no time
         engine.ledger.outages.write((now, pool.index, seat, back_s))
         if instance.commitment < 0:
             pool.close(instance, OVER)

@@ -7,10 +7,12 @@ limited by what is launchable and by quota; committed ones are here because they
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from itertools import islice
 
-from marketsim.engine.state import UP, Instance
+from marketsim.demand.job import Need
+from marketsim.engine.state import UP, Instance, JobState
 from marketsim.supply.offer import Offer
 from marketsim.units import UNLIMITED
 
@@ -118,6 +120,42 @@ class Pool:
         while group in self._empty or group in self._occupied:
             group += 1
         return group
+
+    def would_fit(self, need: Need, leaving: Sequence[JobState]) -> bool:
+        """Whether a job would fit once others have left; metered instances that this empties are given back.
+
+        Never where a share stays unusable for a while: nothing would be won now.
+        """
+        if self.offer.turnaround_s:
+            return False
+        given: dict[int, int] = {}
+        for job in leaving:
+            for member in (job.instance, *(job.gang or ())):
+                given[member.seat] = given.get(member.seat, 0) + (self.milli if job.gang else job.need.milli)
+        free: dict[int, int] = {}
+        released = 0
+        for seat, instance in self.by_seat.items():
+            amount = instance.free + given.get(seat, 0)
+            if instance.state == UP and seat in given and amount == self.milli and instance.commitment < 0:
+                released += 1
+            else:
+                free[seat] = amount if instance.state == UP else 0
+        room = max(min(self.launchable, self.quota) - self.metered + released, 0)
+        if need.instances == 1:
+            return bool(room) or any(amount >= need.milli for amount in free.values())
+        return self._group_would_fit(need.instances, room, free)
+
+    def _group_would_fit(self, instances: int, room: int, free: dict[int, int]) -> bool:
+        """Whether some group has enough whole instances, or seats at which the market lets one launch them."""
+        taken: dict[int, int] = {}
+        empty: dict[int, int] = {}
+        for seat in (*free, *self.blocked_seats):
+            group = seat // self.gang
+            taken[group] = taken.get(group, 0) + 1
+            empty[group] = empty.get(group, 0) + (free.get(seat) == self.milli)
+        if instances <= min(self.gang, room):
+            return True
+        return any(empty[group] + min(self.gang - taken[group], room) >= instances for group in taken)
 
     # ------------------------------------------------------------------------------------------ taking and giving
 

@@ -7,6 +7,7 @@ away, then what brings it, then waiting budgets, arrivals, one pass over the que
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Callable
 from heapq import heappop, heapreplace
@@ -131,6 +132,8 @@ class Engine:
     def run(self) -> Ledger:
         """From second 0 to the end."""
         world, call_at = self.world, self.kernel.call_at
+        self._pass_due = True  # one pass at second 0, after all that begins there
+        call_at(0, kernel.PASS, self._pass)
         self.capacity.begin()
         self.orders.begin()
         self._begin_running_jobs()
@@ -143,10 +146,8 @@ class Engine:
         self.serving.begin()
         if self.procurement is not None:
             self._procure(None)
-        if self._user is not None:
-            call_at(0, kernel.PASS, self._pass)
-            if self._user_period_s:
-                call_at(self._user_period_s, kernel.REVIEW, self._user_review)
+        if self._user_period_s:
+            call_at(self._user_period_s, kernel.REVIEW, self._user_review)
         if self.placement.review_every_s:
             call_at(self.placement.review_every_s, kernel.REVIEW, self._review)
         self.kernel.run_all()
@@ -161,6 +162,8 @@ class Engine:
             job = self._new_job(given.job)
             job.kept = min(given.progress, self.work[given.job] - 1)
             self.present[job.id] = job
+            if self.load_changes is not None:
+                self.load_changes.append((0, job.need.gang_milli))
             self.start(job, given.offer, None)
         self._already = {given.job for given in self.world.running}
 
@@ -168,6 +171,8 @@ class Engine:
         self.serving.end()
         if not self.live:
             self._close(None)
+        else:
+            self._news()  # what the services held is free
 
     def _close(self, _: None) -> None:
         """Settle everything: what runs stops unfinished, leases are billed, commitments valued."""
@@ -258,6 +263,8 @@ class Engine:
         job.budget_ended = False
         self.waiting.push(job, self._key(job, now))
         if leave_s is not None and leave_s < NEVER:
+            if self._on_grid:
+                leave_s = -(-leave_s // self.grid_s) * self.grid_s
             order = kernel.LATE_BUDGET if leave_s <= now else kernel.BUDGET
             self.kernel.call_at(max(leave_s, now), order, self._budget_ended, (job, job.ticket))
 
@@ -305,6 +312,8 @@ class Engine:
     def _let_follow(self, job: int, finished: bool) -> None:
         """Jobs whose last predecessor has finished enter the queue; those of one that never will are given up."""
         for follower in self._followers.pop(job, ()):
+            if self._held_back[follower] < 0:
+                continue  # given up before, for another predecessor
             if self._think_s is not None and self._think_s[follower]:
                 self._think(follower)
             elif not finished:
@@ -312,7 +321,7 @@ class Engine:
                 self.ledger.stopped.write((self.kernel._now, follower, 0, CANCELLED, 0, 0, 0, 0))
                 self.live -= 1
                 self._let_follow(follower, False)
-            elif self._held_back[follower] > 0:
+            else:
                 self._held_back[follower] -= 1
                 if not self._held_back[follower] and follower < self._next:
                     self._join(self._new_job(follower))
@@ -364,7 +373,7 @@ class Engine:
 
     def wake_at(self, t_s: int) -> None:
         """Pass over the queue at a later second."""
-        self._wake_at(max(t_s, self.kernel._now + 1))
+        self._wake_at(max(math.ceil(t_s), self.kernel._now + 1))
 
     def _wake_at(self, t_s: int) -> None:
         if self._on_grid:
@@ -406,7 +415,7 @@ class Engine:
             if type(placed) is say.Start:
                 waiting.leave(job)
                 self.start(job, placed.offer, placed.reason)
-            elif not (self.queue.preempts and self._make_room(job, entry)):
+            elif not (placed is None and self.queue.preempts and self._make_room(job, entry)):
                 self._note_wake(placed)
                 return
 
@@ -431,8 +440,8 @@ class Engine:
                 waiting.leave(job)
                 self.start(job, placed.offer, placed.reason)
                 _next_head(heads, waiting.head(line), line)
-            elif self.queue.preempts and self._make_room(job, entry):
-                continue
+            elif placed is None and self.queue.preempts and self._make_room(job, entry):
+                heads = waiting.heads()  # the one that was stopped waits too
             else:
                 if self._easy and not first_blocked:
                     shadow, first_blocked = easy.shadow(self, job), True
@@ -454,15 +463,27 @@ class Engine:
         self._came_now.clear()
 
     def _make_room(self, job: JobState, entry: Entry) -> bool:
-        """Stop the running job with the largest key above this one's, where that frees a place; whether it did."""
-        now = self.kernel._now
-        worst: tuple[Any, int, JobState] | None = None
+        """Stop the running job with the largest key above this one's; whether there was one.
+
+        Only where all such jobs of its offer together stand in the way: nobody stops for a job that could start there
+        already and does not, or that would not fit even then.
+        """
+        now, need = self.kernel._now, job.need
+        later: dict[str, list[tuple[Any, int, JobState]]] = {}
         for running in self.running.values():
-            if not self.speed_ppm[job.need_index][self.pool_of[running.offer or ""].index]:
+            offer = running.offer or ""
+            if not self.speed_ppm[job.need_index][self.pool_of[offer].index]:
                 continue
             key = (self._key(running, now), running.id)
-            if key > (entry[0], entry[1]) and (worst is None or key > worst[:2]):
-                worst = (*key, running)
+            if key > (entry[0], entry[1]):
+                later.setdefault(offer, []).append((*key, running))
+        worst: tuple[Any, int, JobState] | None = None
+        for offer, jobs in later.items():
+            last = max(jobs, key=lambda one: one[:2])
+            if worst is not None and last[:2] < worst[:2]:
+                continue
+            if self.pool_of[offer].would_fit(need, [one[2] for one in jobs]) and not self.view.can_start(job, offer):
+                worst = last
         if worst is None:
             return False
         self.requeue(worst[2], PREEMPTED, warned=True)
@@ -685,32 +706,23 @@ class Engine:
         """The procurement rule's review; its own period and the times it asked for bring it back."""
         rule = self.procurement
         assert rule is not None
-        self._procured_s = self.kernel._now
-        changed = False
-        for action in rule.review(self.view):
-            if isinstance(action, say.WakeAt):
-                self.kernel.call_at(max(action.t_s, self.kernel._now + 1), kernel.REVIEW, self._procure_again)
-            else:
-                changed = actions.act(self, action) or changed
         if rule.review_every_s and self.kernel._now + rule.review_every_s < self.world.horizon_s:
-            self.kernel.call_at(self.kernel._now + rule.review_every_s, kernel.REVIEW, self._procure_at_period)
-        if changed and self.waiting.count:
-            self._pass(None)
-
-    def _procure_at_period(self, _: None) -> None:
-        self._procure(None)
+            self.kernel.call_at(self.kernel._now + rule.review_every_s, kernel.REVIEW, self._procure)
+        self._ask_procurement(rule)
 
     def _procure_again(self, _: None) -> None:
         """A time the rule asked for; its period goes on as it was."""
         rule = self.procurement
         assert rule is not None
-        if self._procured_s == self.kernel._now or self.kernel._now >= self.world.horizon_s:
-            return
-        self._procured_s = self.kernel._now
+        if self._procured_s < self.kernel._now < self.world.horizon_s:
+            self._ask_procurement(rule)
+
+    def _ask_procurement(self, rule: say.ProcurementRule) -> None:
+        self._procured_s = now = self.kernel._now
         changed = False
         for action in rule.review(self.view):
             if isinstance(action, say.WakeAt):
-                self.kernel.call_at(max(action.t_s, self.kernel._now + 1), kernel.REVIEW, self._procure_again)
+                self.kernel.call_at(max(math.ceil(action.t_s), now + 1), kernel.REVIEW, self._procure_again)
             else:
                 changed = actions.act(self, action) or changed
         if changed and self.waiting.count:

@@ -54,7 +54,7 @@ class Measured:
         commitment = launched.commitment[order]
         quantum = self._of_offers("quantum_s")[offer]
         least = self._of_offers("minimum_s")[offer]
-        billed = np.maximum(-(-(to_s - from_s) // quantum) * quantum, least)
+        billed = -(-np.maximum(to_s - from_s, least) // quantum) * quantum
         return SimpleNamespace(
             instance=instance,
             offer=offer,
