@@ -154,20 +154,18 @@ class Leases:
 
     def hold(self, instances: Sequence[int], until_s: int) -> None:
         """Keep idle metered instances until a time."""
-        for pool, instance in self._find(instances):
+        for pool, instance in self._find_idle(instances, "hold"):
             self._hold(pool, instance, max(until_s, self._engine.kernel._now))
 
     def release_idle(self, instances: Sequence[int]) -> bool:
         """Give idle metered instances back now; whether there were any."""
-        found = self._find(instances)
+        found = self._find_idle(instances, "release")
         for pool, instance in found:
-            if instance.free != pool.milli:
-                raise self._engine.impossible(f"cannot release instance {instance.id}: it is in use")
             pool.close(instance, OVER)
             self.release(pool, instance, FINISHED)
         return bool(found)
 
-    def _find(self, instances: Sequence[int]) -> list[tuple[Pool, Instance]]:
+    def _find_idle(self, instances: Sequence[int], verb: str) -> list[tuple[Pool, Instance]]:
         wanted = set(instances)
         found = [
             (pool, instance)
@@ -178,6 +176,9 @@ class Leases:
         missing = wanted - {instance.id for _, instance in found}
         if missing:
             raise self._engine.impossible(f"holds no metered instance {min(missing)}")
+        for pool, instance in found:
+            if instance.free != pool.milli:
+                raise self._engine.impossible(f"cannot {verb} instance {instance.id}: it is in use")
         return found
 
     def release(self, pool: Pool, instance: Instance, cause: int) -> None:
