@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent import futures
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
 from typing import Any, Protocol
 
 from marketsim.errors import InputError, MissingExtra
@@ -77,7 +78,7 @@ class Processes:
         self.executor: futures.Executor = self._make()
 
     def _make(self) -> futures.ProcessPoolExecutor:
-        return futures.ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"), initializer=_leave_stopping)
+        return futures.ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"), initializer=_begin_worker)
 
     def rebuild(self) -> None:
         """A new pool; what is left of the old one is killed."""
@@ -93,9 +94,20 @@ class Processes:
                 process.kill()
 
 
-def _leave_stopping() -> None:
-    """Ctrl-C in a terminal reaches every process of it; only the driver acts on it."""
+def _begin_worker() -> None:
+    """A worker leaves Ctrl-C, which reaches every process of a terminal, to the driver, and ends when the driver does.
+
+    Its own queue keeps a worker waiting for ever after a driver that was killed; so a thread waits for that instead.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    driver = parent_process()
+    if driver is not None:
+        threading.Thread(target=_end_with, args=(driver.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 class Dask:
