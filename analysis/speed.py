@@ -4,7 +4,7 @@
 
 M/M/10 with arrivals on the heap: bare heapq, the kernel's `call_at`, the whole engine with rules and ledger. Growth
 from 5,000 jobs of a real trace to all of it. Bytes a job. Metrics against the run. Each ratio is the median of paired
-turns. The limits wanted are printed beside; what misses one counts as failed. `--json` prints one document instead of lines.
+turns. The limits wanted are printed beside; what misses one counts as failed. `--json` prints one document.
 """
 
 from __future__ import annotations
