@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from marketsim.demand.job import Need
 from marketsim.engine import kernel
@@ -22,6 +22,14 @@ LEASE, OFFER = REFERENCE["lease"], REFERENCE["offer"]
 FINISHED = CAUSE["finished"]
 
 
+class _Copy(NamedTuple):
+    """A workload's data at a place: how much, since when it is paid for, when they are there."""
+
+    data_gb: float
+    since_s: int
+    there_s: int
+
+
 class Leases:
     """Launches, holds, bills and releases instances; keeps the copies of data that jobs brought along."""
 
@@ -30,7 +38,7 @@ class Leases:
         self._count = 0
         self._billed_micro: dict[int, int] = {}  # of leases that are billed month by month
         self._monthly_to_s = 0  # up to when storage and other burn are charged
-        self._copies: dict[tuple[str, str, str], tuple[float, int]] = {}  # (workload, provider, zone): GB, since
+        self._copies: dict[tuple[str, str, str], _Copy] = {}  # by workload, provider and zone
         world = engine.world
         self._watch_cash = world.money.stop_when_insolvent and world.money.cash_micro is not None
         engine.kernel.call_at(MONTH_S, kernel.LAST, self._month, 0)
@@ -105,14 +113,14 @@ class Leases:
         holders = [offer for offer in self._engine.world.offers if self._holds(need, offer)]
         return min(holders, key=lambda offer: offer.usd_per_gb_out, default=None)
 
-    def bring_data(self, job: JobState, pool: Pool, transfer_s: int) -> int:
-        """Copy the workload's data to the offer's place where it is not yet; seconds that takes."""
+    def bring_data(self, job: JobState, pool: Pool, ready_s: int, transfer_s: int) -> int:
+        """Copy the workload's data to the offer's place where it is not yet; when instances and data are both there."""
         need, offer = job.need, pool.offer
         if not need.data_gb or self._holds(need, offer):
-            return 0
+            return ready_s + self.transfer_left_s(need, offer, ready_s, transfer_s)
         engine, source = self._engine, self._source(need)
         now = engine.kernel._now
-        self._copies[need.workload, offer.provider, offer.zone] = (need.data_gb, now)
+        self._copies[need.workload, offer.provider, offer.zone] = _Copy(need.data_gb, now, ready_s + transfer_s)
         bills = [(offer.provider, offer.usd_per_gb_in)]  # each end bills its own, and takes its own credits for it
         if source is not None:
             bills.append((source.provider, source.usd_per_gb_out))
@@ -120,7 +128,14 @@ class Leases:
             if usd_per_gb:
                 micro = round(need.data_gb * usd_per_gb * MICRO)
                 engine.books.usage(now, micro, provider, NETWORK, pool.index, OFFER, pool.index, job.id)
-        return transfer_s
+        return ready_s + transfer_s
+
+    def transfer_left_s(self, need: Need, offer: Offer, ready_s: int, transfer_s: int) -> int:
+        """Seconds after `ready_s` until a workload's data are at the offer's place: others may be bringing them."""
+        if not transfer_s:
+            return 0
+        copy = self._copies.get((need.workload, offer.provider, offer.zone))
+        return transfer_s if copy is None else max(copy.there_s - ready_s, 0)
 
     # ------------------------------------------------------------------------------------------ idle and release
 
@@ -241,9 +256,9 @@ class Leases:
         usd = self._engine.world.usd_per_gb_month_storage
         if not usd:
             return
-        for _, (data_gb, since_s) in self._copies.items():
-            span = to_s - max(from_s, since_s)
-            micro = round(usd * data_gb * MICRO * span / MONTH_S)
+        for copy in self._copies.values():
+            span = to_s - max(from_s, copy.since_s)
+            micro = round(usd * copy.data_gb * MICRO * span / MONTH_S)
             if micro > 0:
                 self._engine.books.post(to_s, STORAGE, CASH, micro, micro)
 

@@ -520,7 +520,7 @@ class Engine:
             ready_s = now
         transfer_s = self.transfer_s[job.need_index][index]
         if transfer_s or need.data_gb:
-            ready_s += self.leases.bring_data(job, pool, transfer_s)
+            ready_s = self.leases.bring_data(job, pool, ready_s, transfer_s)
         checkpoint = need.checkpoint
         overhead_s = checkpoint.restart_s if job.attempt else checkpoint.start_s
         attempt = job.attempt = job.attempt + 1

@@ -105,16 +105,15 @@ class EngineView:
     def run_s(self, job: JobView, offer: str) -> int:
         """Seconds from a start here now to the end, by the estimate."""
         engine, pool, need = self._engine, self._pools[offer], job.need
+        now = int(self._kernel._now)
         boot_s = 0 if pool.fits_held(need.instances, need.milli) else pool.offer.boot_s
+        transfer_s = engine.transfer_s[job.need_index][pool.index]
+        transfer_s = engine.leases.transfer_left_s(need, pool.offer, now + boot_s, transfer_s)
         how = need.checkpoint
         overhead_s = how.restart_s if job.attempt else how.start_s
-        left = job.estimated_left(self._kernel._now)
+        left = job.estimated_left(now)
         speed = engine.speed_ppm[job.need_index][pool.index]
-        return (
-            boot_s
-            + engine.transfer_s[job.need_index][pool.index]
-            + progress.held_s(left, need.gang_milli, speed, overhead_s, how)
-        )
+        return boot_s + transfer_s + progress.held_s(left, need.gang_milli, speed, overhead_s, how)
 
     def data_usd(self, job: JobView, offer: str) -> float | None:
         """USD of bringing a job's data to an offer now; None where nothing has to be brought."""
