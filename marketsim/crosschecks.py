@@ -6,7 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from marketsim import dotted, metrics, plain_yaml, units
+from marketsim.demand.demand import Demand
+from marketsim.demand.inference import Inference
+from marketsim.demand.job import Need, Service
 from marketsim.errors import Fault, InputError, nearest
+from marketsim.path import Path
 from marketsim.policies.procurement import terms
 from marketsim.supply.kind import pricing_order
 
@@ -94,6 +98,18 @@ def _levers(scenario: Scenario) -> Iterator[Fault]:
         for below, workload in named(lever.model_dump(mode="json"), f"levers.{name}", ("target", "targets")):
             if workload not in scenario.demand:
                 yield _unknown("demand", below, workload, scenario.demand)
+        if lever.target in scenario.demand:
+            refused = lever.refuses(_asks(lever.target, scenario.demand[lever.target]))
+            if refused is not None:
+                yield Fault(f"cannot change this demand: {refused}", key=f"levers.{name}.target", got=lever.target)
+
+
+def _asks(name: str, demand: Demand) -> Need | Service:
+    """What a demand asks for, as far as a lever has to know: which kind, and on which GPUs it is served."""
+    if not isinstance(demand, Inference):
+        return Need(workload=name)
+    rates = demand.serving.replica_requests_per_s(max(1, round(demand.replica_gpus)), demand.slo)
+    return Service(name, Path.constant(0.0), demand.replica(name), rates)
 
 
 def _credits(scenario: Scenario) -> Iterator[Fault]:

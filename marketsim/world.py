@@ -108,7 +108,7 @@ class World:
 
     @cached_property
     def exogenous_hash(self) -> str:
-        """A digest of all that was drawn: jobs, offers' paths, services; one value under every policy."""
+        """A digest of all that was drawn: jobs, paths, services, what levers come to; one value under every policy."""
         digest = hashlib.blake2b(digest_size=16)
 
         def add(*parts: object) -> None:
@@ -129,5 +129,7 @@ class World:
             add(offer.id, offer.launchable, offer.keepable, offer.price, offer.outage)
         for service in sorted(self.services, key=lambda one: one.name):
             add(service.name, service.requests_per_s, service.replica)
+        for name in sorted(self.levers):
+            add(name, self.levers[name].outcome)
         add(self.scarcity)
         return digest.hexdigest()

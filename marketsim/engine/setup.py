@@ -34,10 +34,17 @@ def make_setup(world: World) -> Setup:
 def _all_needs(world: World) -> tuple[Need, ...]:
     needs = list(world.jobs.needs)
     for name in sorted(world.levers):
-        needs.append(world.levers[name].work.need(name))
+        needs.append(world.levers[name].work.need(name, _residency(world, world.levers[name].target)))
     for name in sorted(world.levers):
         needs += [world.levers[name].changed(world.jobs.needs[index]) for index in _targets(world, name)]
     return tuple(needs)
+
+
+def _residency(world: World, target: str) -> tuple[str, ...] | None:
+    """Where the work of a lever may run: it handles the target's model and data, so wherever those may be."""
+    found = [need.residency for need in world.jobs.needs if need.workload == target]
+    found += [service.replica.residency for service in world.services if service.name == target]
+    return found[0] if found else None
 
 
 def levered_needs(world: World) -> tuple[dict[str, int], dict[str, dict[int, int]]]:
@@ -84,7 +91,7 @@ def replica_rate(service: Service, offer: Offer) -> float:
         return 0.0
     if replica.residency is not None and offer.residency not in replica.residency:
         return 0.0
-    if offer.shape.refuses(replica) is not None:
+    if offer.shape.refuses(replica) is not None or _too_far(service, offer):
         return 0.0
     return service.replica_requests_per_s.get(offer.shape.gpu, 0.0)
 
@@ -96,7 +103,12 @@ def may_serve_tokens(service: Service, offer: Offer) -> bool:
     if offer.serves is not None and service.name not in offer.serves:
         return False
     residency = service.replica.residency
-    return residency is None or offer.residency in residency
+    return (residency is None or offer.residency in residency) and not _too_far(service, offer)
+
+
+def _too_far(service: Service, offer: Offer) -> bool:
+    """Whether the way to an offer and back alone takes longer than an answer may."""
+    return service.latency_s is not None and offer.latency_s > service.latency_s
 
 
 def _sells_tokens(offer: Offer) -> bool:
