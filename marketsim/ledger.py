@@ -70,7 +70,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "started": ("t_s", "job", "attempt", "offer", "instance", "milli", "ready_s"),
     # the other instances of a gang's attempt
     "gangs": ("job", "attempt", "instance"),
-    # an attempt ends (attempt 0: the job was waiting): work kept and lost in milli-GPU-seconds; wall seconds of the held span
+    # an attempt ends (attempt 0: the job was waiting): work kept and lost in milli-GPU-seconds, and seconds of it
     "stopped": ("t_s", "job", "attempt", "cause", "kept", "lost", "overhead_s", "checkpoint_s"),
     # an instance is held from launch to release; commitment is -1 for metered ones
     "launched": ("t_s", "instance", "offer", "seat", "up_s", "commitment"),
@@ -85,6 +85,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     # thousandths of requests of a service over a span: wanted and served
     "served": ("from_s", "to_s", "service", "wanted_milli", "served_milli"),
     "signed": ("t_s", "commitment", "offer", "instances", "delivered_s", "ends_s"),
+    # a contract is ended by the policy before the day that its row in `signed` states
+    "terminated": ("t_s", "commitment"),
     "adopted": ("t_s", "lever", "target", "ready_s", "outcome"),
     "decided": ("t_s", "job", "offer", "reason"),
     # money: one row a posting; reference and its number say what for, job and service whom for (-1: nobody). The

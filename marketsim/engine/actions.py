@@ -106,6 +106,11 @@ def _buy(engine: Engine, action: say.Buy) -> bool:
     return False
 
 
+def _terminate(engine: Engine, action: say.Terminate) -> bool:
+    engine.orders.terminate(action.commitment)
+    return True
+
+
 def _adopt(engine: Engine, action: say.Adopt) -> bool:
     return engine.adopting.adopt(action.lever, action.target)
 
@@ -126,6 +131,7 @@ _ACTIONS: dict[type, Callable[[Engine, Any], bool]] = {
     say.Scale: _scale,
     say.Sign: _sign,
     say.Buy: _buy,
+    say.Terminate: _terminate,
     say.Adopt: _adopt,
     say.WakeAt: _wake,
 }

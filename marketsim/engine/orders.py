@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from simpy.events import Event
@@ -11,6 +11,9 @@ from marketsim.engine import kernel
 from marketsim.engine.pool import Pool
 from marketsim.engine.state import OVER, Instance
 from marketsim.ledger import CAUSE, REFERENCE
+from marketsim.policies.policy import Contract
+from marketsim.supply.offer import Charge, Terminable
+from marketsim.units import MICRO
 
 if TYPE_CHECKING:
     from marketsim.engine.run import Engine
@@ -109,16 +112,59 @@ class Orders:
         engine = self._engine
         if not delivered:
             yield engine.kernel.moment(order.delivered_s, kernel.READY)
+            if order.number not in self._open:
+                return  # terminated on its way
             pool.ordered -= order.instances
             self._deliver(pool, order)
         if order.ends_s is None:
             return
         yield engine.kernel.moment(order.ends_s, kernel.READY)
+        if order.number not in self._open:
+            return  # terminated
         self._charge(pool, order, order.ends_s)
         del self._open[order.number]
         if order.renew and engine.kernel._now < engine.world.horizon_s:
             held, order.held = order.held, []
             self._renew(pool, order, held)
+        else:
+            self._give_back(pool, order)
+
+    def contracts(self) -> list[Contract]:
+        """What is signed or bought and not over, by number."""
+        now = self._engine.kernel._now
+        found = []
+        for number, (pool, order) in sorted(self._open.items()):
+            fee = self._leaving(pool, order)
+            usd = None if fee is None else sum(one.effective for one in fee if one.debit == "expense:fee") / MICRO
+            here = order.delivered_s <= now
+            dates = (order.delivered_s, order.ends_s) if here else (None, None)
+            found.append(Contract(number, pool.offer.id, order.instances, order.at_s, *dates, usd))
+        return found
+
+    def _leaving(self, pool: Pool, order: _Order) -> Sequence[Charge] | None:
+        """What ending an order now would cost beside what is due up to now; None where its terms do not allow it."""
+        terms = pool.offer.commitment
+        if order.ends_s is None or not isinstance(terms, Terminable) or not terms.may_leave:
+            return None
+        now = self._engine.kernel._now
+        return terms.at_leaving(order.instances, order.at_s, order.delivered_s, now, order.term_s)
+
+    def terminate(self, number: int) -> None:
+        """End a contract now: what is due up to now and the fee are charged, its instances go back."""
+        engine = self._engine
+        if number not in self._open:
+            raise engine.impossible(f"cannot terminate contract {number}: there is none of this number, or it is over")
+        pool, order = self._open[number]
+        fee = self._leaving(pool, order)
+        if fee is None:
+            raise engine.impossible(f"cannot terminate contract {number} at {pool.offer.id} before its end")
+        now = engine.kernel._now
+        self._charge(pool, order, now)
+        engine.books.charges(fee, pool.index, COMMITMENT, number)
+        engine.ledger.terminated.write((now, number))
+        del self._open[number]
+        if order.delivered_s > now:
+            pool.ordered -= order.instances
         else:
             self._give_back(pool, order)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from marketsim.engine import progress
 from marketsim.engine.state import JobState
-from marketsim.policies.policy import JobView
+from marketsim.policies.policy import Contract, JobView
 from marketsim.supply.quote import Quote
 from marketsim.supply.quote import quote as terms_today
 from marketsim.units import MILLI, UNLIMITED
@@ -90,6 +90,10 @@ class EngineView:
     def ordered(self, offer: str) -> int:
         """Instances signed for or bought, and not here yet."""
         return self._pools[offer].ordered
+
+    def contracts(self) -> Sequence[Contract]:
+        """What is signed or bought and not over, by number."""
+        return self._engine.orders.contracts()
 
     def free_milli(self, offer: str) -> int:
         """Thousandths of a GPU unused on instances that can take work."""

@@ -199,6 +199,8 @@ class Measured:
         """Seconds of the run in which what each order delivered was there; a negative end is none; shape (signed,)."""
         signed, end_s = self.rows("signed"), self.ledger.end_s
         until = np.where(signed.ends_s < 0, end_s, np.minimum(signed.ends_s, end_s))
+        for t_s, commitment in self.ledger.terminated.rows().tolist():
+            until[signed.commitment == commitment] = t_s  # no row where it was there at second 0
         return np.maximum(until - np.minimum(signed.delivered_s, end_s), 0)
 
     @cached_property

@@ -111,6 +111,13 @@ class Buy(NamedTuple):
     reason: Any = None
 
 
+class Terminate(NamedTuple):
+    """End a contract before its end, for the fee that its terms state; `commitment` is its number in the view."""
+
+    commitment: int
+    reason: Any = None
+
+
 class Adopt(NamedTuple):
     """Start the one-off work of a lever; the target changes when it has succeeded."""
 
@@ -133,7 +140,9 @@ class Wait(NamedTuple):
 
 WAIT = Wait()
 
-Action = Start | Move | Stop | Cancel | Hold | Release | RequestQuota | Scale | Sign | Buy | Adopt | WakeAt
+Action = (
+    Start | Move | Stop | Cancel | Hold | Release | RequestQuota | Scale | Sign | Buy | Terminate | Adopt | WakeAt
+)
 Placed = Start | WakeAt | Wait | None  # None: nothing that fits this need can be started now
 Why = Literal["news", "budget_ended"]
 
@@ -167,6 +176,22 @@ class JobView(Protocol):
     def estimated_left(self, t_s: int) -> int:
         """Work left by the estimate, which is raised when the job has run past it; at least 1."""
         ...
+
+
+class Contract(NamedTuple):
+    """What was signed or bought and is not over.
+
+    delivered_s: None while it is on its way. ends_s: None until it is delivered, and where it stays. leaving_usd: the
+    fee for ending it now, None where its terms do not allow it.
+    """
+
+    commitment: int
+    offer: str
+    instances: int
+    signed_s: int
+    delivered_s: int | None
+    ends_s: int | None
+    leaving_usd: float | None
 
 
 @dataclass(frozen=True)
@@ -268,6 +293,10 @@ class View(Protocol):
 
     def ordered(self, offer: str) -> int:
         """Instances signed for or bought, and not yet delivered."""
+        ...
+
+    def contracts(self) -> Sequence[Contract]:
+        """What is signed or bought and not over, by number, what is on its way included."""
         ...
 
     def free_milli(self, offer: str) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from marketsim import streams
 from marketsim.demand.job import Need
@@ -72,6 +72,22 @@ class Commitment(Protocol):
 
         Asked after `over` has reached close_s. Of an order not delivered before close_s no span was asked.
         """
+        ...
+
+
+@runtime_checkable
+class Terminable(Protocol):
+    """Terms that may be left before their end, where `may_leave`."""
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether these do."""
+        ...
+
+    def at_leaving(
+        self, instances: int, at_s: int, delivered_s: int, leave_s: int, term_s: int | None = None
+    ) -> Sequence[Charge]:
+        """The fee for ending it, and what comes back of what was prepaid; asked after `over` has reached leave_s."""
         ...
 
 

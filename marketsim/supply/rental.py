@@ -94,6 +94,11 @@ class RentalTerms:
             Charge(close_s, "expense:end-valuation", "payable", 0, owed - round(owed * kept_share)),
         )
 
+    @property
+    def may_leave(self) -> bool:
+        """Whether it can be left early: where the contract states a fee."""
+        return self.leaving_share is not None
+
     def at_leaving(
         self, instances: int, at_s: int, delivered_s: int, leave_s: int, term_s: int | None = None
     ) -> Sequence[Charge]:
