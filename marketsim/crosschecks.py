@@ -12,6 +12,7 @@ from marketsim.demand.job import Need, Service
 from marketsim.errors import Fault, InputError, nearest
 from marketsim.path import Path
 from marketsim.policies.procurement import terms
+from marketsim.settings import Kind
 from marketsim.supply.kind import pricing_order
 
 if TYPE_CHECKING:
@@ -63,16 +64,21 @@ def _policies(scenario: Scenario) -> Iterator[Fault]:
         yield from _plan(scenario, policy.procurement, f"{path}.procurement")
 
 
+def kind_of(setting: Kind) -> str:
+    """What a scenario writes under `kind`."""
+    return str(getattr(setting, "kind", ""))
+
+
 def _plan(scenario: Scenario, procurement: Any, path: str) -> Iterator[Fault]:
     """What a plan says beforehand can be said wrong beforehand: the kind of offer, and the date."""
     for verb, kinds in terms.SELLS.items():
         for index, item in enumerate(getattr(procurement, verb, ())):
             below = f"{path}.{verb}[{index}]"
             offer = scenario.supply.get(item.offer)
-            if offer is not None and offer.kind not in kinds:
-                able = [name for name, one in scenario.supply.items() if one.kind in kinds]
+            if offer is not None and kind_of(offer) not in kinds:
+                able = [name for name, one in scenario.supply.items() if kind_of(one) in kinds]
                 done = {"sign": "signed", "buy": "bought"}[verb]
-                what = f"{terms.article(offer.kind)} {offer.kind} offer cannot be {done}"
+                what = f"{terms.article(kind_of(offer))} {kind_of(offer)} offer cannot be {done}"
                 yield Fault(what, key=f"{below}.offer", got=item.offer, allowed=", ".join(able) or "no offer here can")
             if item.at >= scenario.horizon:
                 what = "is at or after the horizon, so that it would never be used: start it earlier"
@@ -127,13 +133,15 @@ def _held(scenario: Scenario) -> Iterator[Fault]:
             offer = scenario.supply.get(held.offer)
             if offer is None:
                 yield _unknown("offer", path, held.offer, scenario.supply)
-            elif offer.kind not in kinds:
-                yield Fault(f"{terms.article(offer.kind)} {offer.kind} offer has no {key}", key=path, got=held.offer)
+            elif kind_of(offer) not in kinds:
+                yield Fault(
+                    f"{terms.article(kind_of(offer))} {kind_of(offer)} offer has no {key}", key=path, got=held.offer
+                )
 
 
 def _backlog(scenario: Scenario) -> Iterator[Fault]:
     backlog = scenario.ends.backlog
-    metered = [name for name, offer in scenario.supply.items() if offer.kind in ("on_demand", "spot")]
+    metered = [name for name, offer in scenario.supply.items() if kind_of(offer) in ("on_demand", "spot")]
     if backlog != "on_demand" and backlog not in metered:
         yield _unknown("metered offer", "ends.backlog", backlog, ["on_demand", *metered])
 

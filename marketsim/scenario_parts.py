@@ -91,11 +91,13 @@ class CatalogueEgress(Settings):
 
 
 if TYPE_CHECKING:
-    AnyProcurement = AnyQueue = AnyPlacement = Any
+    AnyProcurement = Any
+    AnyQueue = Any
+    AnyPlacement = Any
 else:
-    AnyProcurement, AnyQueue, AnyPlacement = (
-        settings.one_of(family.KINDS) for family in (procurement, queueing, placement)
-    )
+    AnyProcurement = settings.one_of(procurement.KINDS)
+    AnyQueue = settings.one_of(queueing.KINDS)
+    AnyPlacement = settings.one_of(placement.KINDS)
 
 
 class PolicySettings(Settings):

@@ -107,8 +107,9 @@ def _list_prices(scenario: Scenario) -> dict[str, float]:
     out = {}
     for name, kind in scenario.supply.items():
         setting = kind.price_setting()
-        if hasattr(setting, "find"):
-            found = setting.find(kind.asked(name), scenario.folder)
+        find = getattr(setting, "find", None)
+        if find is not None:
+            found = find(kind.asked(name), scenario.folder)
             out[f"supply.{name}.usd_per_gpu_hour"] = found.usd * (1 - float(getattr(setting, "discount", 0.0)))
     return out
 
