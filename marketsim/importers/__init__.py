@@ -1,11 +1,14 @@
-"""Layouts that can be read, each one file and one line: job traces, requests, rates, prices."""
+"""Layouts that can be read, each one file and one line: job traces, requests, rates, prices, bills."""
 
 from __future__ import annotations
 
 from marketsim.importers import (
+    aws_cur,
     azure_llm,
     chronus,
+    focus,
     jobs,
+    kubernetes,
     mooncake,
     openb,
     pai,
@@ -23,6 +26,7 @@ from marketsim.importers.importer import Importer
 KINDS: dict[str, Importer] = {
     "jobs": jobs.KIND,
     "slurm": slurm.KIND,
+    "kubernetes": kubernetes.KIND,
     "philly": philly.KIND,
     "pai": pai.KIND,
     "openb": openb.KIND,
@@ -35,4 +39,6 @@ KINDS: dict[str, Importer] = {
     "prices_aws": prices_aws.KIND,
     "prices_gcp": prices_gcp.KIND,
     "prices_skypilot": prices_skypilot.KIND,
+    "focus": focus.KIND,
+    "aws_cur": aws_cur.KIND,
 }

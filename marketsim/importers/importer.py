@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from marketsim.billing.bill import Bill, usd_text
 from marketsim.demand import tracefile
 from marketsim.demand.tracefile import Trace
 from marketsim.errors import Fault, InputError
@@ -44,7 +45,7 @@ class RateRecord(NamedTuple):
 class Imported:
     """What was read: the table, how many rows the file has, and why rows were left out."""
 
-    table: Trace | Requests | RateRecord | PriceSeries | PriceBook
+    table: Trace | Requests | RateRecord | PriceSeries | PriceBook | Bill
     rows: int
     left_out: Mapping[str, int] = field(default_factory=dict)
 
@@ -55,16 +56,25 @@ class Imported:
             raise TypeError("this importer does not make a trace of jobs")
         return self.table
 
+    @property
+    def bill(self) -> Bill:
+        """The bill; TypeError where it is another table."""
+        if not isinstance(self.table, Bill):
+            raise TypeError("this importer does not make a bill")
+        return self.table
+
     def lines(self) -> list[str]:
         """What was read and its offered load, a line each."""
         left = "".join(f"; {count} left out: {why}" for why, count in self.left_out.items())
+        if isinstance(self.table, Bill):
+            return [f"{self.rows} rows{left}", *self.table.summary()]
         return [f"{self.rows} rows{left}", offered(self.table)]
 
     def text(self) -> str:
         """The table as the documented CSV."""
         if isinstance(self.table, Trace):
             return tracefile.text(self.table)
-        if isinstance(self.table, PriceSeries | PriceBook):
+        if isinstance(self.table, PriceSeries | PriceBook | Bill):
             return self.table.text()
         if isinstance(self.table, Requests):
             rows = zip(*(column.tolist() for column in self.table), strict=True)
@@ -78,7 +88,7 @@ class Importer:
     """One layout: what it is, what it makes, and how it is read."""
 
     doc: str
-    makes: Literal["trace", "requests", "rate", "prices"]
+    makes: Literal["trace", "requests", "rate", "prices", "bill"]
     reader: Callable[[pathlib.Path], Imported]
 
     def read(self, path: pathlib.Path) -> Imported:
@@ -100,10 +110,12 @@ def _one_of_each(faults: Sequence[Fault]) -> list[Fault]:
     ]
 
 
-def offered(table: Trace | Requests | RateRecord | PriceSeries | PriceBook) -> str:
+def offered(table: Trace | Requests | RateRecord | PriceSeries | PriceBook | Bill) -> str:
     """The offered load in words: GPU-seconds and mean GPUs, or requests and tokens a second; of prices, their span."""
     if isinstance(table, PriceSeries | PriceBook):
         return table.summary()
+    if isinstance(table, Bill):
+        return f"{len(table)} lines, {usd_text(table.total())} USD billed"
     if isinstance(table, Trace):
         span = int(table.submit_s[-1] - table.submit_s[0]) if len(table) else 0
         mean = f", {table.gpu_seconds / span:.4g} GPUs on average over {span / 86_400:.4g} days" if span else ""

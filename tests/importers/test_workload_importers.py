@@ -54,6 +54,12 @@ TINY: dict[str, tuple[str, float, int]] = {
         1,
     ),
     "swf": (SWF, 400 + 800, 1),
+    "kubernetes": (
+        "pod,namespace,start,end,gpus\ntrain-0,asr,2025-01-02T06:00:00Z,2025-01-02T07:00:00Z,8\n"
+        "web-0,asr,2025-01-02T06:00:00Z,2025-01-02T07:00:00Z,0\n",
+        8 * 3600.0,
+        1,
+    ),
 }
 
 

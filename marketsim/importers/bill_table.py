@@ -1,0 +1,361 @@
+"""A bill's file as columns of text, read strictly: CSV (plain or .gz) or parquet, with limits that no bomb passes.
+
+Cells stay text, so that dollars keep all their digits. Told in one line each: a column that is missing or renamed, a
+row of another length, a quote that never closes, a formula in a cell, a parquet file that would unpack without end.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import pathlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+
+from marketsim import strict_csv, units
+from marketsim.billing.bill import Bill, Line, stamp
+from marketsim.errors import MOST_FAULTS, Fault, InputError, MissingExtra, nearest
+
+MOST_BYTES = 512 * 2**20  # of text, unpacked
+MOST_ROWS = 5_000_000
+LONGEST_CELL = 32_768
+LARGEST_USD = Decimal(10) ** 12
+PARQUET = b"PAR1"
+_BATCH = 8_192
+
+
+@dataclass(eq=False)
+class Table:
+    """Columns of text by name, (rows,) each, and the faults found so far; `line` of a row is 2 for the first."""
+
+    file: str
+    columns: dict[str, Sequence[str]]
+    rows: int
+    faults: list[Fault] = field(default_factory=list)
+
+    def column(self, name: str) -> Sequence[str]:
+        """The cells of a column; empty ones where the file does not have it."""
+        return self.columns.get(name, _Empty(self.rows))
+
+    def parsed(self, name: str, parse: Callable[[str], Any]) -> list[Any]:
+        """The column through a parser that raises ValueError; what is wrong is kept as a fault of its row."""
+        out: list[Any] = []
+        for row, cell in enumerate(self.column(name)):
+            try:
+                out.append(parse(cell))
+            except ValueError as error:
+                self.wrong(row, name, str(error), cell)
+                out.append(None)
+                if len(self.faults) > MOST_FAULTS:
+                    break
+        return out + [None] * (self.rows - len(out))
+
+    def wrong(self, row: int, key: str, what: str, got: str | None = None, allowed: str | None = None) -> None:
+        """Keep a fault of a row."""
+        self.faults.append(Fault(what, file=self.file, line=row + 2, key=key, got=got, allowed=allowed))
+
+    def check(self) -> None:
+        """Raise InputError where anything was wrong."""
+        if self.faults:
+            raise InputError(self.faults)
+
+
+class _Empty(Sequence[str]):
+    """As many empty cells as there are rows."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, row: Any) -> Any:
+        return ""
+
+    def __iter__(self) -> Any:
+        return iter([""] * self._rows)
+
+
+def read(path: pathlib.Path, named: Callable[[str], str] = str) -> Table:
+    """The columns of a file; `named` gives the one name of a column's spelling."""
+    try:
+        with path.open("rb") as stream:
+            magic = stream.read(4)
+    except OSError as error:
+        raise InputError(Fault(f"cannot be read: {error.strerror or error}", file=path.name)) from None
+    if magic == PARQUET or path.suffix.lower() == ".parquet":
+        return _parquet(path, named)
+    return _csv(path, named)
+
+
+def need(table: Table, wanted: Iterable[str], what: str) -> None:
+    """Raise InputError that names the columns which are missing, and what may stand for the first of them."""
+    missing = [name for name in wanted if name not in table.columns]
+    if missing:
+        raise InputError(
+            Fault(
+                f"column {', '.join(missing)} is missing: {what} has it", file=table.file, line=1,
+                got=", ".join(list(table.columns)[:8]) + (" ..." if len(table.columns) > 8 else ""),
+                hint=nearest(missing[0], table.columns),
+            )
+        )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------ CSV
+
+
+def _csv(path: pathlib.Path, named: Callable[[str], str]) -> Table:
+    text = strict_csv.text_of(path, MOST_BYTES)
+    file = path.name
+    csv.field_size_limit(LONGEST_CELL * 8)
+    reader = csv.reader(io.StringIO(text), strict=True)
+    rows: list[list[str]] = []
+    faults: list[Fault] = []
+    names: list[str] | None = None
+    line = 0
+    try:
+        for row in reader:
+            if row and names is None:
+                names = [named(name) for name in row]
+            elif row and names is not None:
+                if len(row) != len(names):
+                    cut = "; is the file cut off here?" if len(row) < len(names) else ""
+                    what = f"row has {len(row)} fields, the header has {len(names)}{cut}"
+                    faults.append(Fault(what, file=file, line=line + 1))
+                rows.append(row)
+            line = reader.line_num
+            if len(faults) > MOST_FAULTS:
+                break
+    except csv.Error as error:
+        open_quote = "unexpected end of data" in str(error)
+        what = "a quote is not closed by the end of the file: it is cut off" if open_quote else str(error)
+        raise InputError(Fault(what, file=file, line=line + 1)) from None
+    if names is None:
+        raise InputError(Fault("the file is empty", file=file, line=1, allowed="a header and lines of a bill"))
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(Fault(f"duplicate column {', '.join(twice)}", file=file, line=1))
+    if not rows:
+        raise InputError(Fault("no lines below the header", file=file, line=1))
+    if faults:
+        raise InputError(faults)
+    table = Table(file, dict(zip(names, zip(*rows, strict=True), strict=True)), len(rows))
+    _no_formula(table)
+    return table
+
+
+def _no_formula(table: Table) -> None:
+    for name, cells in table.columns.items():
+        for row, cell in enumerate(cells):
+            if cell and cell[0] in "=+-@\t" and is_formula(cell):
+                table.wrong(row, name, "holds a formula; a bill has values", cell)
+                if len(table.faults) > MOST_FAULTS:
+                    break
+    table.check()
+
+
+def is_formula(cell: str) -> bool:
+    """Whether a spreadsheet would run the cell: it begins as a formula does, and is no number.
+
+    >>> is_formula("=1+1"), is_formula("-0.25"), is_formula("@SUM(A1)"), is_formula("-")
+    (True, False, True, False)
+    """
+    if cell[0] in "=@\t":
+        return True
+    if cell[0] not in "+-" or len(cell.strip()) == 1:
+        return False
+    try:
+        Decimal(cell.strip())
+    except InvalidOperation:
+        return cell[0] == "+" or any(mark in cell for mark in "()!|")
+    return False
+
+
+# -------------------------------------------------------------------------------------------------- parquet
+
+
+def _parquet(path: pathlib.Path, named: Callable[[str], str]) -> Table:
+    try:
+        import pyarrow as arrow
+        from pyarrow import parquet
+    except ImportError:
+        raise MissingExtra("pyarrow", "parquet") from None
+    file = path.name
+    try:
+        opened = parquet.ParquetFile(path)
+        about = opened.metadata
+        _refuse_bomb(about, file)
+        texts = [
+            about.schema.column(place).path
+            for place in range(about.num_columns)
+            if about.schema.column(place).physical_type == "BYTE_ARRAY"
+        ]
+        # text stays a dictionary until it is measured: a page of one long value repeated is small only on disk
+        opened = parquet.ParquetFile(path, read_dictionary=[name for name in texts if "." not in name])
+        columns: dict[str, list[str]] = {named(name): [] for name in opened.schema_arrow.names}
+        if len(columns) != len(opened.schema_arrow.names):
+            raise InputError(Fault("two columns have one name", file=file))
+        total = 0
+        for batch in opened.iter_batches(batch_size=_BATCH):
+            for name, values in zip(opened.schema_arrow.names, batch.columns, strict=True):
+                total += _measured(values, file, name)
+                if total > MOST_BYTES:
+                    raise _bomb(file, f"more than {MOST_BYTES // 2**20} MB of cells")
+                columns[named(name)] += _texts(values)
+    except InputError:
+        raise
+    except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        why = str(error).split("\n")[0][:120]
+        raise InputError(Fault(f"cannot be read as parquet; is the file cut off? ({why})", file=file)) from None
+    rows = about.num_rows
+    if not rows:
+        raise InputError(Fault("no lines in the file", file=file))
+    table = Table(file, {name: tuple(cells) for name, cells in columns.items()}, rows)
+    _no_formula(table)
+    return table
+
+
+def _refuse_bomb(about: Any, file: str) -> None:
+    if about.num_rows > MOST_ROWS:
+        raise _bomb(file, f"{about.num_rows:,} rows")
+    unpacked = sum(about.row_group(place).total_byte_size for place in range(about.num_row_groups))
+    if unpacked > MOST_BYTES:
+        raise _bomb(file, f"{unpacked / 2**20:,.0f} MB unpacked")
+
+
+def _bomb(file: str, got: str) -> InputError:
+    allowed = f"{MOST_ROWS:,} rows, {MOST_BYTES // 2**20} MB"
+    return InputError(Fault("would unpack to more than is read", file=file, got=got, allowed=allowed))
+
+
+def _measured(values: Any, file: str, name: str) -> int:
+    """Bytes that the cells have as text; InputError for one cell that is longer than any bill's."""
+    import pyarrow as arrow
+    from pyarrow import compute
+
+    if not arrow.types.is_dictionary(values.type):
+        return int(values.nbytes)
+    lengths = compute.binary_length(values.dictionary)
+    longest = compute.max(lengths).as_py() or 0
+    if longest > LONGEST_CELL:
+        raise InputError(Fault("a cell is longer than is read", file=file, key=name, got=f"{longest:,} bytes",
+                               allowed=f"{LONGEST_CELL:,}"))  # fmt: skip
+    return int(longest) * len(values)
+
+
+def _texts(values: Any) -> list[str]:
+    """Cells as text that loses nothing: moments in ISO 8601, maps as JSON, numbers with all digits."""
+    import json
+
+    out = []
+    for value in values.to_pylist():
+        if value is None:
+            out.append("")
+        elif isinstance(value, datetime):
+            out.append(stamp(round(value.timestamp())) if value.tzinfo else value.isoformat(timespec="seconds") + "Z")
+        elif isinstance(value, str):
+            out.append(value)
+        elif isinstance(value, bytes):
+            out.append(value.decode("utf-8", "replace"))
+        elif isinstance(value, float):
+            out.append(repr(value))
+        elif isinstance(value, list | dict):
+            out.append(json.dumps(value, default=str))
+        else:
+            out.append(str(value))
+    return out
+
+
+# ---------------------------------------------------------------------------------------------------- cells
+
+
+def usd(text: str) -> Decimal:
+    """A finite amount, any sign, nothing for 0."""
+    if not text.strip():
+        return Decimal(0)
+    try:
+        value = Decimal(text.strip())
+    except InvalidOperation:
+        raise ValueError("is not an amount with a decimal point") from None
+    if not value.is_finite():
+        raise ValueError("the amount is not finite")
+    if abs(value) > LARGEST_USD:
+        raise ValueError("the amount is beyond any bill")
+    return value
+
+
+def needed_usd(text: str) -> Decimal:
+    """A finite amount that is given."""
+    if not text.strip():
+        raise ValueError("the cell is empty, an amount is needed")
+    return usd(text)
+
+
+@lru_cache(maxsize=65_536)
+def epoch_s(text: str) -> int:
+    """Whole seconds since 1970 of a moment with Z or an offset."""
+    return round(units.moment(text.strip()).timestamp())
+
+
+def quantity(text: str) -> float:
+    """A finite number, nothing for 0."""
+    return float(usd(text))
+
+
+def one_currency(table: Table, name: str) -> None:
+    """Refuse two currencies, and one that is not USD: no rate of exchange is assumed."""
+    found = sorted({cell.strip().upper() for cell in table.column(name)})
+    if len(found) > 1:
+        named = ", ".join(cell or "none" for cell in found)
+        what = "a bill is in one currency, this one is in several"
+        raise InputError(Fault(what, file=table.file, key=name, got=named, allowed="USD"))
+    if found != ["USD"]:
+        raise InputError(Fault("only bills in USD are read: no rate of exchange is assumed", file=table.file, key=name,
+                               got=found[0], allowed="USD"))  # fmt: skip
+
+
+def no_overlap(table: Table, lines: Sequence[Line], periods: Mapping[tuple[str, str], tuple[int, ...]]) -> None:
+    """Refuse billing periods that overlap, and an instance that is charged twice for one time.
+
+    periods: (account, period text) -> (from, to, row). An instance is charged twice where the lines of its id overlap
+    and together hold more hours than the time they cover.
+    """
+    by_account: dict[str, list[tuple[int, ...]]] = {}
+    for (account, _), period in periods.items():
+        by_account.setdefault(account, []).append(period)
+    for spans in by_account.values():
+        spans.sort()
+        for before, after in itertools.pairwise(spans):
+            if after[0] < before[1]:
+                got = f"{stamp(before[0])} to {stamp(before[1])}, and {stamp(after[0])} to {stamp(after[1])}"
+                table.wrong(after[2], "BillingPeriodStart", "overlapping billing periods of one account", got)
+    held: dict[tuple[str, str], list[tuple[int, int, float, int]]] = {}
+    for row, line in enumerate(lines):
+        if line.resource and line.gpus and line.hours > 0 and line.status != "fee" and line.category != "refund":
+            held.setdefault((line.provider, line.resource), []).append((line.from_s, line.to_s, line.hours, row))
+    for (_, resource), charged in held.items():
+        charged.sort()
+        for one, two in itertools.pairwise(charged):
+            if two[0] < one[1] and one[2] + two[2] > (max(one[1], two[1]) - one[0]) / units.HOUR_S * 1.001:
+                what = f"overlapping periods: {resource} is charged twice for the time from {stamp(two[0])}"
+                table.wrong(two[3], "ChargePeriodStart", what)
+    table.check()
+
+
+def finished(table: Table, lines: list[Line], periods: Mapping[tuple[str, str], tuple[int, ...]]) -> Bill:
+    """The bill, once no period overlaps; with a note where the last billing period is not charged to its end."""
+    from marketsim.billing.commitments import settled
+
+    no_overlap(table, lines, periods)
+    notes = []
+    bill = Bill(tuple(settled(lines)), table.file)
+    last = max(period[1] for period in periods.values())
+    if last - bill.to_s >= units.DAY_S:
+        left = units.duration_text((last - bill.to_s) // units.DAY_S * units.DAY_S)
+        notes.append(f"note: charges for compute end {left} before the last billing period does")
+    return Bill(bill.lines, bill.source, tuple(notes))
