@@ -104,6 +104,7 @@ class Orders:
         self._open[number] = (pool, order)
         engine.ledger.signed.write((now, number, pool.index, instances, delivered_s, -1 if ends_s is None else ends_s))
         engine.books.charges(terms.at_signing(instances, now, term_s), pool.index, COMMITMENT, number)
+        self.note_installed(pool)
         pool.ordered += instances
         engine.kernel.process(self._life(pool, order))
 
@@ -114,6 +115,7 @@ class Orders:
             yield engine.kernel.moment(order.delivered_s, kernel.READY)
             if order.number not in self._open:
                 return  # terminated on its way
+            self.note_installed(pool)
             pool.ordered -= order.instances
             self._deliver(pool, order)
         if order.ends_s is None:
@@ -163,10 +165,11 @@ class Orders:
         engine.books.charges(fee, pool.index, COMMITMENT, number)
         engine.ledger.terminated.write((now, number))
         del self._open[number]
-        if order.delivered_s > now:
-            pool.ordered -= order.instances
-        else:
+        if order.held:
             self._give_back(pool, order)
+        else:
+            self.note_installed(pool)
+            pool.ordered -= order.instances
 
     def _deliver(self, pool: Pool, order: _Order) -> None:
         self.note_installed(pool)
@@ -202,9 +205,10 @@ class Orders:
     # ------------------------------------------------------------------------------------------ charges
 
     def note_installed(self, pool: Pool) -> None:
-        """Bring the count of installed instance-seconds up to now, before the number of instances changes."""
+        """Bring the installed and the ordered instance-seconds up to now, before the number of instances changes."""
         now = self._engine.kernel._now
         pool.installed_s += pool.committed * (now - pool.installed_from_s)
+        pool.ordered_s += pool.ordered * (now - pool.installed_from_s)
         pool.installed_from_s = now
 
     def _charge(self, pool: Pool, order: _Order, to_s: int) -> None:
@@ -229,20 +233,10 @@ class Orders:
                     job.counted_s = to_s
             pool.busy_milli_s += engine.serving.busy_milli_s(pool, to_s)
             from_s = self._standing_from_s
-            charges = standing.over(
-                from_s, to_s, pool.installed_s, pool.busy_milli_s, self._ordered_s(pool, from_s, to_s)
-            )
+            charges = standing.over(from_s, to_s, pool.installed_s, pool.busy_milli_s, pool.ordered_s)
             engine.books.charges(charges, pool.index, OFFER, pool.index)
-            pool.installed_s = pool.busy_milli_s = 0
+            pool.installed_s = pool.busy_milli_s = pool.ordered_s = 0
         self._standing_from_s = to_s
-
-    def _ordered_s(self, pool: Pool, from_s: int, to_s: int) -> int:
-        """Instance-seconds of a span for which orders were placed and not yet delivered."""
-        return sum(
-            order.instances * max(min(order.delivered_s, to_s) - max(order.at_s, from_s), 0)
-            for owner, order in self._open.values()
-            if owner is pool
-        )
 
     def month(self, now: int) -> None:
         """Charge every open order and every offer's standing cost up to a month's end."""

@@ -42,6 +42,7 @@ class Pool:
         "next_seat",
         "offer",
         "ordered",
+        "ordered_s",
         "quota",
         "room",
     )
@@ -65,7 +66,8 @@ class Pool:
         self._empty: dict[int, list[int]] = {}  # group -> seats of wholly free instances, sorted
         self._occupied: dict[int, int] = {}  # group -> seats that are held and not wholly free, or down
         self.busy_milli_s = 0
-        self.installed_s = 0
+        self.installed_s = 0  # instance-seconds since they were last charged, and of what is on order
+        self.ordered_s = 0
         self.installed_from_s = 0
 
     def set_launchable(self, count: int) -> bool:
