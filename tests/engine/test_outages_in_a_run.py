@@ -1,0 +1,176 @@
+"""Failures: by the seat and the calendar, whoever sits there; by busy time; with few crews and with none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from small_worlds import (
+    Job,
+    Spell,
+    burst,
+    checkpointed,
+    market,
+    need,
+    owned,
+    rules,
+    seats,
+    spells,
+    story,
+    world,
+)
+
+from marketsim.engine.run import run
+from marketsim.metrics.measured import Measured
+from marketsim.metrics.utilization import spent
+from marketsim.streams import Dice
+from marketsim.supply.offer import BUSY, CALENDAR, OutageLaw
+
+
+@dataclass(frozen=True)
+class Given(OutageLaw):
+    """An outage law whose draws are written down: seat (or job) -> up times and repairs in turn, then for ever up."""
+
+    mean_up_s: float = 1.0
+    up: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    repair: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def up_s(self, seat, turn):
+        """As written."""
+        given = self.up.get(seat, ())
+        return given[turn] if turn < len(given) else 10**9
+
+    def repair_s(self, seat, turn):
+        """As written; of the busy clock by job and attempt."""
+        given = self.repair.get(seat, ())
+        return given[turn] if turn < len(given) else 0
+
+    def busy_s(self, job, attempt):
+        """As written, attempts from 1."""
+        given = self.up.get(job, ())
+        return given[attempt - 1] if attempt <= len(given) else 10**9
+
+
+def calendar(up, repair, **more):
+    """By seat."""
+    return Given(up=up, repair=repair, clock=CALENDAR, **more)
+
+
+def busy(up, repair):
+    """By job."""
+    return Given(up=up, repair=repair, clock=BUSY)
+
+
+def test_a_seat_of_our_own_fails_and_comes_back_when_it_is_repaired():
+    """Up 30 s, down 20 s: work without a checkpoint is lost, and begins anew at 50."""
+    law = calendar({0: (30,)}, {0: (20,)})
+    made = owned(1, [Job(0, 100)], outage=law)
+    ledger = run(made, rules(burst(None)))
+    assert spells(made, ledger)[0] == [Spell("own", 0, 30, "failed"), Spell("own", 50, 150, "finished")]
+    assert ledger.outages.rows().tolist() == [[30, 0, 0, 50]]
+    assert ledger.stopped.rows()[0, [4, 5]].tolist() == [0, 30_000]
+
+
+def test_a_repair_that_takes_no_time_costs_the_work_and_not_the_machine():
+    made = owned(1, [Job(0, 100, checkpointed(0))], outage=calendar({0: (30, 40)}, {0: (0, 0)}))
+    assert story(made, rules(burst(None)))[0] == [
+        Spell("own", 0, 30, "failed"), Spell("own", 30, 70, "failed"), Spell("own", 70, 100, "finished")
+    ]  # fmt: skip
+
+
+def test_a_failed_lease_is_over_and_another_seat_is_launched():
+    made = world([Job(0, 100)], [market(outage=calendar({0: (30,)}, {0: (1_000,)}))])
+    ledger = run(made, rules())
+    assert seats(ledger) == [0, 1]
+    assert ledger.released.rows()[:, [0, 2]].tolist() == [[30, 2], [130, 0]]
+    assert ledger.posted.column("billed").tolist() == [30_000, 100_000]
+
+
+def test_a_seat_that_is_down_is_passed_over_until_it_is_repaired():
+    """Seat 0 is down from 10 to 60, whether or not anybody sat there at 10."""
+    law = calendar({0: (10,)}, {0: (50,)})
+    made = world([Job(20, 5), Job(60, 5)], [market(outage=law)])
+    assert seats(run(made, rules())) == [1, 0]
+
+
+def test_policies_meet_the_same_outages_of_a_seat():
+    """One comes at 0 and one at 25; seat 0 fails at 30 for both."""
+    law = calendar({0: (30,)}, {0: (20,)})
+    for at_s in (0, 25):
+        ledger = run(world([Job(at_s, 100)], [market(outage=law, can_start=1)]), rules())
+        assert ledger.stopped.rows()[0, [0, 3]].tolist() == [30, 2]
+
+
+def test_drawn_lives_of_a_seat_do_not_hang_on_who_looks():
+    law = OutageLaw(50.0, 5.0, dice=Dice(7))
+    ends = []
+    for jobs in ([Job(0, 2_000, checkpointed(0))], [Job(t, 10) for t in range(0, 1_000, 40)]):
+        made = owned(1, jobs, outage=law)
+        ends.append({tuple(row) for row in run(made, rules(burst(None))).outages.rows().tolist() if row[0] < 990})
+    assert ends[0] == ends[1]
+    assert len(ends[0]) > 5
+
+
+def test_an_outage_stops_a_gang_whole():
+    law = calendar({1: (30,)}, {1: (20,)})
+    found = story(owned(2, [Job(0, 100, need(1, 2))], gang=2, outage=law), rules(burst(None)))
+    assert found[0] == [Spell("own", 0, 30, "failed"), Spell("own", 50, 150, "finished")]
+
+
+def test_a_gang_keeps_off_a_group_with_a_seat_that_is_down():
+    law = calendar({1: (5,)}, {1: (1_000,)})
+    ledger = run(world([Job(10, 100, need(1, 2))], [market(gang=2, outage=law)]), rules())
+    assert seats(ledger) == [2, 3]
+
+
+def test_all_on_a_failed_instance_stop_and_those_beside_it_do_not():
+    law = calendar({0: (30,)}, {0: (20,)})
+    made = owned(2, [Job(0, 100, need(0.5)), Job(0, 100, need(0.5)), Job(0, 100)], outage=law)
+    found = story(made, rules(burst(None)))
+    assert [found[job][0].cause for job in (0, 1, 2)] == ["failed", "failed", "finished"]
+
+
+def test_with_one_crew_the_second_repair_waits_for_the_first():
+    """Both fail at 30; repairs of 20 s: back at 50 and at 70. With two crews both are back at 50."""
+    for crews, back in ((1, [50, 70]), (2, [50, 50])):
+        law = calendar({0: (30,), 1: (30,)}, {0: (20,), 1: (20,)}, crews=crews)
+        made = owned(2, [Job(0, 100, checkpointed(0)), Job(0, 100, checkpointed(0))], outage=law)
+        found = story(made, rules(burst(None)))
+        assert sorted(found[job][1].start_s for job in (0, 1)) == back
+
+
+def test_with_crews_a_seat_is_up_for_its_next_time_from_its_repair_on():
+    law = calendar({0: (30, 40)}, {0: (20, 10)}, crews=1)
+    ledger = run(owned(1, [], outage=law), rules(burst(None)))
+    assert ledger.outages.rows().tolist() == [[30, 0, 0, 50], [90, 0, 0, 100]]
+
+
+def test_on_the_busy_clock_an_attempt_fails_after_its_held_time_and_idle_machines_never_do():
+    """Job 0 fails 30 s after it is ready, job 1 not at all though it starts much later."""
+    made = owned(1, [Job(0, 100, checkpointed(0)), Job(500, 100)], outage=busy({0: (30,)}, {}))
+    found = story(made, rules(burst(None)))
+    assert found[0] == [Spell("own", 0, 30, "failed"), Spell("own", 30, 100, "finished")]
+    assert found[1] == [Spell("own", 500, 600, "finished")]
+
+
+def test_a_busy_failure_with_a_repair_takes_the_machine_away_for_it():
+    made = owned(1, [Job(0, 100, checkpointed(0))], outage=busy({0: (30,)}, {0: (0, 15)}))
+    assert story(made, rules(burst(None)))[0] == [Spell("own", 0, 30, "failed"), Spell("own", 45, 115, "finished")]
+
+
+def test_a_busy_failure_at_the_second_of_the_end_does_not_happen():
+    made = owned(1, [Job(0, 30)], outage=busy({0: (30,)}, {}))
+    assert story(made, rules(burst(None)))[0] == [Spell("own", 0, 30, "finished")]
+
+
+def test_down_time_of_what_is_owned_is_no_idle_time():
+    made = owned(1, [Job(0, 100, checkpointed(0))], outage=calendar({0: (30,)}, {0: (20,)}))
+    parts = spent(Measured(made, run(made, rules(burst(None)))))
+    assert {name: float(parts[name][0]) / 1000 for name in ("useful", "down", "idle", "paid")} == {
+        "useful": 100, "down": 20, "idle": 880, "paid": 1_000
+    }  # fmt: skip
+
+
+def test_what_is_down_at_the_end_is_written_down_to_the_end():
+    law = calendar({0: (990,)}, {0: (500,)}, crews=1)
+    ledger = run(owned(1, [], outage=law), rules(burst(None)))
+    assert ledger.outages.rows().tolist() == [[990, 0, 0, 1_000]]
