@@ -6,6 +6,7 @@ from the need's path and the times at which replicas came and went, a month at a
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -32,18 +33,20 @@ SERVICE = REFERENCE["service"]
 class _State:
     """One service in a run: its replicas by offer, and the changes of its capacity."""
 
-    __slots__ = (
-        "asked_s", "changes", "ended", "next_s", "replicas", "stirred_s", "token_changes", "tokens", "wakes",
-    )  # fmt: skip
-
     def __init__(self) -> None:
         self.replicas: dict[int, list[Replica]] = {}  # offer -> in order of start
-        self.changes: list[tuple[int, float]] = []  # (t_s, requests a second more or less)
+        self.change_s = array("q")  # when its capacity changes,
+        self.changes = array("d")  # and by how many requests a second
         self.tokens: dict[int, float] = {}  # token offer -> requests a second it takes
         self.token_changes: dict[int, list[tuple[int, float]]] = {}  # token offer -> (t_s, requests a second from then)
         self.ended = False
         self.wakes: Iterator[int] = iter(())  # grid points at which it is to be asked
         self.next_s = self.stirred_s = self.asked_s = -1
+
+    def change(self, t_s: int, requests_per_s: float) -> None:
+        """Capacity changes at a time, now or to come."""
+        self.change_s.append(t_s)
+        self.changes.append(requests_per_s)
 
 
 class Serving:
@@ -162,7 +165,7 @@ class Serving:
         instance.holders[replica] = None
         if instance.commitment < 0:
             engine.leases.note_user(instance, -1, number)
-        self._states[number].changes.append((ready_s, rate))
+        self._states[number].change(ready_s, rate)
         return replica
 
     def _stop(self, replica: Replica, pool: Pool, gives_back: bool) -> None:
@@ -170,7 +173,7 @@ class Serving:
         now, number = engine.kernel._now, replica.service
         milli = self.services[number].replica.milli
         rate = engine.setup.replica_requests_per_s[number][pool.index]
-        self._states[number].changes.append((max(now, replica.ready_s), -rate))
+        self._states[number].change(max(now, replica.ready_s), -rate)
         instance = replica.instance
         engine.ledger.replicas.write((replica.started_s, replica.ready_s, now, number, pool.index, instance.id, milli))
         self._note_busy(pool, replica.counted_s, now, milli)
@@ -225,7 +228,7 @@ class Serving:
         for offer, terms in enumerate(engine.world.offers):
             before, rates[offer] = rates[offer], replica_rate(service, terms)
             for replica in state.replicas.get(offer, ()):
-                state.changes.append((max(now, replica.ready_s), rates[offer] - before))
+                state.change(max(now, replica.ready_s), rates[offer] - before)
 
     def need_now(self, number: int) -> float:
         """Requests a second of a service now."""
@@ -261,7 +264,7 @@ class Serving:
         times = _grid(from_s, to_s, service.requests_per_s.times_s, state)
         spans = np.diff(np.append(times, to_s))
         need = service.requests_per_s.at_many(times)
-        held = _level(state.changes, times)
+        held = _level(np.array(state.change_s), np.array(state.changes), times)
         served = np.minimum(need, held)
         left = need - served
         for offer in sorted(state.token_changes):
@@ -324,18 +327,17 @@ def wakes(service: Service, rates: set[float], prices: list[Path], from_s: int, 
 def _grid(from_s: int, to_s: int, steps: NDArray[np.int64], state: _State) -> NDArray[np.int64]:
     """Every time in [from_s, to_s) at which need or capacity may step, and every midnight."""
     days = np.arange(-(-from_s // DAY_S) * DAY_S, to_s, DAY_S, dtype=np.int64)
-    changes = [t for t, _ in state.changes] + [t for one in state.token_changes.values() for t, _ in one]
-    inside = np.concatenate((np.array([from_s], np.int64), days, steps, np.array(changes, np.int64)))
+    tokens = np.array([t for one in state.token_changes.values() for t, _ in one], np.int64)
+    inside = np.concatenate((np.array([from_s], np.int64), days, steps, np.array(state.change_s, np.int64), tokens))
     return np.unique(inside[(inside >= from_s) & (inside < to_s)])
 
 
-def _level(changes: list[tuple[int, float]], times: NDArray[np.int64]) -> NDArray[np.float64]:
+def _level(at: NDArray[np.int64], changes: NDArray[np.float64], times: NDArray[np.int64]) -> NDArray[np.float64]:
     """The sum of all changes up to and at each time; what rounding leaves of nothing is nothing."""
-    if not changes:
+    if not len(at):
         return np.zeros(len(times))
-    at = np.array([t for t, _ in changes], np.int64)
     order = np.argsort(at, kind="stable")
-    total = np.concatenate(([0.0], np.cumsum(np.array([change for _, change in changes])[order])))
+    total = np.concatenate(([0.0], np.cumsum(changes[order])))
     level = total[np.searchsorted(at[order], times, side="right")]
     return np.where(level < 1e-9, 0.0, level)
 
