@@ -83,14 +83,30 @@ class _Empty(Sequence[str]):
 
 def read(path: pathlib.Path, named: Callable[[str], str] = str) -> Table:
     """The columns of a file; `named` gives the one name of a column's spelling."""
+    return _parquet(path, named) if _is_parquet(path) else _csv(path, named)
+
+
+def names_of(path: pathlib.Path) -> list[str]:
+    """The names of the columns, as they stand; of CSV, only the first line is looked at."""
+    if _is_parquet(path):
+        try:
+            from pyarrow import ArrowException, parquet
+        except ImportError:
+            raise MissingExtra("pyarrow", "parquet") from None
+        try:
+            return list(parquet.read_schema(path).names)
+        except (ArrowException, OSError, ValueError):
+            raise InputError(Fault("cannot be read as parquet; is the file cut off?", file=path.name)) from None
+    first = strict_csv.text_of(path, MOST_BYTES).lstrip("\n").split("\n", 1)[0]
+    return next(csv.reader([first]), [])
+
+
+def _is_parquet(path: pathlib.Path) -> bool:
     try:
         with path.open("rb") as stream:
-            magic = stream.read(4)
+            return stream.read(4) == PARQUET or path.suffix.lower() == ".parquet"
     except OSError as error:
         raise InputError(Fault(f"cannot be read: {error.strerror or error}", file=path.name)) from None
-    if magic == PARQUET or path.suffix.lower() == ".parquet":
-        return _parquet(path, named)
-    return _csv(path, named)
 
 
 def need(table: Table, wanted: Iterable[str], what: str) -> None:

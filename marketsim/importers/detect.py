@@ -1,13 +1,15 @@
-"""Which layout a file of jobs has, by its first line, so that `fit` and the studies take any of them."""
+"""Which layout a file of jobs or a bill has, by its first line, so that commands and studies take any of them."""
 
 from __future__ import annotations
 
 import pathlib
 
 from marketsim import strict_csv
+from marketsim.billing.focus_columns import MANDATORY as FOCUS_NAMES
 from marketsim.demand import tracefile
 from marketsim.errors import Fault, InputError, nearest
-from marketsim.importers import KINDS
+from marketsim.importers import KINDS, aws_cur
+from marketsim.importers.bill_table import names_of as bill_names
 from marketsim.importers.importer import Imported
 
 _FIRST = {
@@ -16,8 +18,11 @@ _FIRST = {
     "arrival_time": "pai",
     "submit_s": "pai",
     "name": "openb",
+    "pod": "kubernetes",
     "job_id": "chronus",
 }
+
+LEAST_COLUMNS = 5  # of those a bill must have; fewer are another table's
 
 
 def layout_of(path: pathlib.Path) -> str:
@@ -25,6 +30,8 @@ def layout_of(path: pathlib.Path) -> str:
     names = strict_csv.header(path)
     if names[0] in _FIRST:
         return _FIRST[names[0]]
+    if names[0].lstrip().startswith("{"):
+        return "kubernetes"
     if "JobID" in names[0].split("|"):
         return "slurm"
     if names[0].lstrip().startswith(";") or len(names[0].split()) == 18:
@@ -40,3 +47,24 @@ def layout_of(path: pathlib.Path) -> str:
 def read_jobs(path: pathlib.Path) -> Imported:
     """The jobs of a file in any known layout."""
     return KINDS[layout_of(path)].read(path)
+
+
+def bill_layout_of(path: pathlib.Path) -> str:
+    """The name of the importer that reads a bill; InputError where its columns are of neither layout."""
+    names = bill_names(path)
+    scores = {
+        "focus": len(set(FOCUS_NAMES) & set(names)),
+        "aws_cur": len(set(aws_cur.NEEDED) & set(map(aws_cur.column_name, names))),
+    }
+    best = max(scores, key=lambda name: scores[name])
+    if scores[best] < LEAST_COLUMNS:
+        raise InputError(
+            Fault("has the columns of no bill that is known", file=path.name, line=1, got=",".join(names[:8]),
+                  allowed="FOCUS 1.x or the AWS Cost and Usage Report")
+        )  # fmt: skip
+    return best
+
+
+def read_bill(path: pathlib.Path) -> Imported:
+    """The bill in a file, in either layout."""
+    return KINDS[bill_layout_of(path)].read(path)
