@@ -15,7 +15,7 @@ from marketsim.experiment.bound.market import Served, lower_bound
 from marketsim.metrics.measure import measure
 from marketsim.path import Path
 from marketsim.policies import placement, queueing
-from marketsim.policies.policy import Policy
+from marketsim.policies.policy import Action, Policy, Sign, Start, Terminate, View
 from marketsim.policies.procurement.fixed_plan import FixedPlan
 from marketsim.settings import Seconds
 from marketsim.streams import Dice
@@ -172,6 +172,33 @@ def test_a_contract_of_another_length_counts_where_a_run_signed_one() -> None:
     assert everything(one) == pytest.approx(12.0, rel=CLOSE)
     assert lower_bound(one, served=served).value_usd == pytest.approx(5.0, rel=CLOSE)
     assert measure(one, ledger)["total_cost_usd"] == pytest.approx(5.0, rel=1e-6)
+
+
+class Leaver:
+    """Signs at once and leaves after four hours; runs what it has on what it has signed."""
+
+    name = "leaver"
+    review_every_s = HOUR_S
+
+    def decide(self, view: View) -> list[Action]:
+        contracts = view.contracts()
+        if not contracts and view.now_s == 0:
+            return [Sign("rent", 1)]
+        if contracts and view.now_s == 4 * HOUR_S:
+            return [Terminate(contracts[0].commitment)]
+        return [Start(job.id, "rent") for job in view.waiting() if view.can_start(job, "rent")]
+
+
+def test_a_contract_that_may_be_left_costs_its_fee_and_the_hours_used() -> None:
+    at_once = Delivery(Constant(time=Seconds(0)), Dice(0), Path.constant(1.0))
+    terms = RentalTerms(Path.constant(1.0), 40 * HOUR_S, at_once, leaving_share=0.1)
+    leave = Offer("rent", "rental", Shape("H100"), commitment=terms)
+    one = world(jobs((0, 4, 4)), metered("od", Path.constant(3.0)), leave, hours=30)
+    # a tenth of 40 whatever happens, nine tenths of the four hours used: 4 + 3.6, as leaving after 4 h costs
+    assert everything(one) == pytest.approx(7.6, rel=CLOSE)
+    ledger = run(one, Leaver())
+    assert measure(one, ledger)["total_cost_usd"] == pytest.approx(4 + 0.1 * 36, rel=1e-6)
+    assert lower_bound(one, served=Served.of(one, ledger)).value_usd == pytest.approx(7.6, rel=CLOSE)
 
 
 def test_a_provider_that_has_gone_gives_nothing_for_nothing() -> None:

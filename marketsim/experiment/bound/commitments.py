@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +13,8 @@ from numpy.typing import NDArray
 from marketsim.experiment.bound.grid import Grid
 from marketsim.path import Path
 from marketsim.supply import quote
-from marketsim.supply.offer import Commitment, Offer
-from marketsim.units import DAY_S, HOUR_S, MICRO, WEEK_S
+from marketsim.supply.offer import Charge, Commitment, Offer, Terminable
+from marketsim.units import DAY_S, HOUR_S, MICRO, MONTH_S, WEEK_S
 from marketsim.world import Order, World
 
 Floats = NDArray[np.float64]
@@ -74,19 +76,80 @@ def periods_held(terms: Commitment, periods: Periods, period: int, term_s: int |
     return None if ends_s is None else -(-ends_s // (periods.slots * periods.grid.slot_s)) - period
 
 
+class Leaving(NamedTuple):
+    """What a contract that may be left costs at the least: a share of its whole term, and the rest as it is used."""
+
+    fixed_share: float
+    used_usd_per_hour: float
+
+
+def leaving(offer: Offer, world: World, whole_usd: dict[int, float], term_s: int | None) -> Leaving | None:
+    """The two parts for an offer, None where its contracts run to their end.
+
+    Leaving costs a share of what is left, so whoever leaves (or is at the end of the run, where what is left is valued)
+    pays at least the least such share of the whole and the rest for the hours held, which are no fewer than those used.
+    whole_usd: of one block over all its term, by period of delivery.
+    """
+    terms = offer.commitment
+    if not isinstance(terms, Terminable) or not terms.may_leave or not whole_usd:
+        return None
+    length_s = terms.ends_s(0, term_s) or 0
+    if length_s <= 0:
+        return None
+    count = quote.MANY * terms.block_instances
+    shares = []
+    for part in range(4):
+        shares.append(_left_share(terms, count, 0, part * length_s // 4, term_s, terms.at_leaving))
+    for close_s in closes(world):
+        shares.append(_left_share(terms, count, max(close_s - length_s // 2, 0), close_s, term_s, terms.at_close))
+    usd_per_hour = min(whole_usd.values()) / (length_s / HOUR_S) / terms.block_instances
+    fixed_share = min(max(min(shares), 0.0), 1.0)
+    return Leaving(fixed_share, max(1 - fixed_share, 0.0) * max(usd_per_hour, 0.0))
+
+
+def _left_share(
+    terms: Commitment,
+    count: int,
+    delivered_s: int,
+    t_s: int,
+    term_s: int | None,
+    asked: Callable[..., Iterable[Charge]],
+) -> float:
+    """What is charged for the rest of a term at an instant, as a share of that rest."""
+    end_s = terms.ends_s(delivered_s, term_s) or t_s
+    whole = quote.held_micro(terms, count, delivered_s, delivered_s, delivered_s, (end_s,), term_s)[0]
+    steps = [*range(delivered_s, t_s, MONTH_S), t_s]
+    used = sum(
+        quote.effective(terms.over(count, delivered_s, delivered_s, a, b, term_s)) for a, b in pairwise(steps) if b > a
+    )
+    rest = whole - used
+    if rest <= 0:
+        return 1.0
+    return quote.effective(asked(count, delivered_s, delivered_s, t_s, term_s)) / rest
+
+
 def least_block_usd(
-    offer: Offer, world: World, periods: Periods, lead: Leads, term_s: int | None, idle: float
+    offer: Offer,
+    world: World,
+    periods: Periods,
+    lead: Leads,
+    term_s: int | None,
+    idle: float,
+    whole_term: bool = False,
 ) -> dict[int, float]:
     """Effective USD of one block by period of delivery, for the periods in which there can be one.
 
     The least over delivery at the period's first or last second, signing at the cheapest quote a lead before or at
     delivery itself (a renewal), and the day the run closes; with `idle`, what an instance-hour of standing costs.
+    whole_term: as if the run went on to the contract's end.
     """
     terms = offer.commitment
     assert terms is not None
     quotes = getattr(terms, "quotes", None)
     exit_s = getattr(terms, "exit_s", None)  # what a provider that is gone delivers cannot be used
     ends, until_s = closes(world), world.end_s if exit_s is None else min(exit_s, world.end_s)
+    if whole_term:
+        ends = [terms.ends_s(world.end_s, term_s) or world.end_s]
     costs = {}
     for period in range(periods.count):
         first, last = periods.span(period)
@@ -141,6 +204,9 @@ def given_usd(offer: Offer, order: Order, world: World, idle: float) -> float:
     assert terms is not None
     ends = closes(world)
     micros = quote.held_micro(terms, order.instances, -order.age_s, -order.age_s, 0, ends, order.term_s)
+    if isinstance(terms, Terminable) and terms.may_leave:  # one may leave at once
+        left = terms.at_leaving(order.instances, -order.age_s, -order.age_s, 0, order.term_s)
+        micros = [min(micro, quote.effective(left)) for micro in micros]
     ends_s = terms.ends_s(-order.age_s, order.term_s)
     hours = [(close_s if ends_s is None else min(ends_s, close_s)) / HOUR_S for close_s in ends]
     return min(

@@ -7,7 +7,7 @@ programme, is no more than it was, and the programme's optimum is no more than t
 **Covered.** Jobs within their windows and no faster than they can run, late jobs at the first late day's value at
 least, unfinished work at the backlog's least price; services, lost requests at their value; metered offers by price,
 keepable, launchable and quota; contracts and servers with their lead, blocks, term and most, valued at the best day of
-closing, with what standing costs; what was committed before; tokens; credits; levers at their best and for nothing.
+closing or left at the best time where their terms allow that, with what standing costs; what was committed before; tokens; credits; levers at their best and for nothing.
 
 **Left out, each of which costs a policy something:** boot, restart and checkpoints; data to move and egress; whole
 instances, fabric and packing (a gang of several instances takes them whole); billing quanta and minima; outages;

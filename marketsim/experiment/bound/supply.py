@@ -122,10 +122,18 @@ def _add_committed(
     program.put(balance, held, 1.0)
     program.put(balance[1:], held[:-1], -1.0)
     lead = commitments.leads(terms, world)
+    # what was signed before may have another price than all that can be signed now: its use is free
+    may_leave, used_usd = bool(getattr(terms, "may_leave", False)), 0.0 if given.any() else np.inf
     for term_s in terms_s:
         costs = commitments.least_block_usd(offer, world, periods, lead, term_s, idle)
         if not costs:
             continue
+        if may_leave:
+            whole_usd = commitments.least_block_usd(offer, world, periods, lead, term_s, 0.0, whole_term=True)
+            left = commitments.leaving(offer, world, whole_usd, term_s)
+            if left is not None:
+                costs = {period: left.fixed_share * usd for period, usd in whole_usd.items()}
+                used_usd = min(used_usd, left.used_usd_per_hour)
         starts = np.array(list(costs), np.int64)
         usd = np.array(list(costs.values()))
         blocks = program.add_columns(len(starts), usd, np.ceil(most / terms.block_instances), whole)
@@ -137,6 +145,8 @@ def _add_committed(
         back = ends < periods.count
         program.put(balance[ends[back]], blocks[back], float(terms.block_instances))
         supply.signed.setdefault(number, []).append((starts, blocks))
+    if may_leave and np.isfinite(used_usd):
+        supply.busy_usd[number] += used_usd
     room = program.add_rows(-np.inf, given * grid.hours, grid.count)
     program.put(room, held[periods.of_slots()], -grid.hours)
     supply.room[number] = room
