@@ -66,12 +66,17 @@ class _CheapestFeasible(base.PlacementBase):
         in_time = [offer for offer in able if finish_s[offer] <= job.deadline_s]
         free = [offer for offer in in_time if self._is_free(job, offer, view)]
         if free:
-            return say.Start(job.id, min(free, key=lambda offer: finish_s[offer]))
+            why_so = self.because("in time on capacity that is paid whether used or not")
+            return say.Start(job.id, min(free, key=lambda offer: finish_s[offer]), why_so)
         priced = [offer for offer in in_time if offer in self._metered]
         if priced:
-            return say.Start(job.id, min(priced, key=lambda offer: choices.work_usd(job, offer, view)))
+            why_so = self.because("the cheapest a unit of work of those that are expected to be in time")
+            return say.Start(job.id, min(priced, key=lambda offer: choices.work_usd(job, offer, view)), why_so)
         if job.budget_ended:
-            return say.Start(job.id, min(able, key=lambda offer: finish_s[offer]))
+            why_so = self.because("none is expected to be in time: the earliest finish")
+            return say.Start(job.id, min(able, key=lambda offer: finish_s[offer]), why_so)
+        if self.explain:
+            return say.Wait(self.because("what is cheap now would be late, and there is time to wait for better"))
         return say.WAIT
 
     def _expected_s(self, job: say.JobView, offer: str, view: say.View) -> int:

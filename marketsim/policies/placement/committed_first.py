@@ -154,13 +154,13 @@ class _CommittedFirst(base.PlacementBase):
         if limit_s and job.estimate <= limit_s * job.need.gang_milli:
             offer = self._choices.cheapest(job, self._choices.spot[need], view)
             if offer is not None:
-                return say.Start(job.id, offer)
+                return say.Start(job.id, offer, self.because("short enough for spot"))
         if why == "news":
             for offer in self._committed[need]:
                 if view.can_start_committed(job, offer):
-                    return say.Start(job.id, offer)
+                    return say.Start(job.id, offer, self.because("there is room on what is owned or rented"))
         if job.budget_ended:
             offer = self._choices.cheapest(job, self._burst[need], view)
             if offer is not None:
-                return say.Start(job.id, offer)
+                return say.Start(job.id, offer, self.because("it has waited its budget: it bursts to the cheapest"))
         return None

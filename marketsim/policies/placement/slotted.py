@@ -19,7 +19,7 @@ from marketsim.policies import base
 from marketsim.policies import policy as say
 from marketsim.policies.placement.rule import Choices, Placement
 from marketsim.settings import PositiveDuration
-from marketsim.units import DAY_S, PPM
+from marketsim.units import DAY_S, HOUR_S, PPM
 
 IDLE: Final = "idle"
 SPOT: Final = "spot"
@@ -91,13 +91,16 @@ class SlottedRule(base.PlacementBase):
         self.review_every_s = settings.decide_every
         self._memory: dict[int, dict[str, float]] = {}
         self._decided_s: dict[int, int] = {}
+        self._slots: dict[int, Slot] = {}  # the last of each job, where reasons are asked for
 
     def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
-        next_slot = say.WakeAt(view.now_s + self._settings.decide_every)
+        next_slot_s = view.now_s + self._settings.decide_every
         if self._decided_s.get(job.id) == view.now_s:
-            return next_slot
+            return say.WakeAt(next_slot_s)
         pick, offer = self._decide(job, view)
-        return next_slot if pick == IDLE or offer is None else say.Start(job.id, offer)
+        if pick == IDLE or offer is None:
+            return say.WakeAt(next_slot_s, self._why(job, pick))
+        return say.Start(job.id, offer, self._why(job, pick))
 
     def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
         if self._decided_s.get(job.id) == view.now_s:
@@ -106,7 +109,29 @@ class SlottedRule(base.PlacementBase):
         pick, offer = self._decide(job, view)
         if pick == now_on or (pick != IDLE and offer is None):
             return None
-        return say.Stop(job.id) if offer is None else say.Move(job.id, offer)
+        return self.change(job, pick, offer)
+
+    def change(self, job: say.JobView, pick: Pick, offer: str | None) -> say.Move | say.Stop:
+        """Off the instance, or over to an offer."""
+        why = self._why(job, pick)
+        return say.Stop(job.id, why) if offer is None else say.Move(job.id, offer, why)
+
+    def _why(self, job: say.JobView, pick: Pick) -> say.Because | None:
+        """The last slot of the job, in words."""
+        if not self.explain:
+            return None
+        slot = self._slots[job.id]
+        return self.because(
+            "{pick}: {done:.1%} of the work is done at {gone:.1%} of the time to the deadline, {left_h:.2f} h of work "
+            "and launches of {launch_s} s against {time_h:.2f} h left, spot {spot}",
+            pick=pick.replace("_", "-"),
+            done=slot.c / slot.T,
+            gone=slot.t / slot.R if slot.R > 0 else 1.0,
+            left_h=(slot.T - slot.c) / HOUR_S,
+            launch_s=slot.d,
+            time_h=(slot.R - slot.t) / HOUR_S,
+            spot="can be had" if slot.spot_here else "cannot be had",
+        )
 
     def _decide(self, job: say.JobView, view: say.View) -> tuple[Pick, str | None]:
         """The pick, and the offer where that would be; None where it cannot be had or is idle."""
@@ -116,6 +141,8 @@ class SlottedRule(base.PlacementBase):
         spot = choices.cheapest(job, choices.spot[need], view)
         on_spot = self._kind.get(job.offer or "") == SPOT
         slot = self._slot(job, view, spot is not None or on_spot)
+        if self.explain:
+            self._slots[job.id] = slot
         pick = self._settings.pick(slot, self._memory.setdefault(job.id, {}))
         if pick == SPOT and not slot.spot_here:
             pick = IDLE

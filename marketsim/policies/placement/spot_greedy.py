@@ -60,11 +60,15 @@ class _SpotGreedy(base.PlacementBase):
             if not job.budget_ended:
                 return say.WAIT
             offer = choices.cheapest(job, choices.on_demand[job.need_index], view)
-            return None if offer is None else say.Start(job.id, offer)
+            why_so = self.because("of the share of jobs that always take on-demand")
+            return None if offer is None else say.Start(job.id, offer, why_so)
         offer = choices.cheapest(job, self._affordable(job, view), view)
-        if offer is None and job.budget_ended:
+        if offer is not None:
+            return say.Start(job.id, offer, self.because("the cheapest spot that can be had within the price caps"))
+        if job.budget_ended:
             offer = choices.cheapest(job, choices.on_demand[job.need_index], view)
-        return None if offer is None else say.Start(job.id, offer)
+        why_so = self.because("no spot within the wait: the fallback")
+        return None if offer is None else say.Start(job.id, offer, why_so)
 
     def _always_on_demand(self, job: say.JobView) -> bool:
         """Spread evenly over job numbers, so that any share is met from the first jobs on."""
@@ -89,7 +93,8 @@ class _SpotGreedy(base.PlacementBase):
         if self._kind.get(job.offer or "") != "on_demand" or self._always_on_demand(job):
             return None
         offer = self._choices.cheapest(job, self._affordable(job, view), view)
-        return None if offer is None else say.Move(job.id, offer)
+        why_so = self.because("spot can be had again")
+        return None if offer is None else say.Move(job.id, offer, why_so)
 
     def may_serve(self, offer: say.OfferFacts) -> bool:
         return offer.kind in ("on_demand", "spot", "token_api", "serverless")

@@ -1,7 +1,13 @@
 """Who is next: one file a rule."""
 
-from marketsim.policies.queueing.clairvoyant import ClairvoyantLeastSlack, ClairvoyantSjf, ClairvoyantSrpt
+from marketsim.policies.queueing.clairvoyant import (
+    ClairvoyantLeastSlack,
+    ClairvoyantSjf,
+    ClairvoyantSrpt,
+    ClairvoyantWspt,
+)
 from marketsim.policies.queueing.edf import Edf, PreemptiveEdf
+from marketsim.policies.queueing.fair_share import FairShare
 from marketsim.policies.queueing.fifo import Fifo
 from marketsim.policies.queueing.least_slack import LeastSlack
 from marketsim.policies.queueing.priority import PreemptivePriority, Priority
@@ -20,7 +26,9 @@ KINDS: dict[str, type[Queueing]] = {
     "least_slack": LeastSlack,
     "priority": Priority,
     "preemptive_priority": PreemptivePriority,
+    "fair_share": FairShare,
     "clairvoyant_sjf": ClairvoyantSjf,
     "clairvoyant_srpt": ClairvoyantSrpt,
+    "clairvoyant_wspt": ClairvoyantWspt,
     "clairvoyant_least_slack": ClairvoyantLeastSlack,
 }

@@ -36,6 +36,12 @@ class _KnowingLeastSlack(_Knowing):
         return (job.deadline_s - self.left_s(job, now_s), job.arrival_s)
 
 
+class _KnowingWspt(_Knowing):
+    def key(self, job: say.JobView, now_s: int) -> Any:
+        weight = job.need.priority
+        return self._work[job.id] / job.need.gang_milli / weight if weight > 0 else float("inf")
+
+
 class ClairvoyantSjf(Queueing):
     """Shortest job first by the true work."""
 
@@ -65,3 +71,13 @@ class ClairvoyantLeastSlack(Queueing):
     def bind(self, setup: say.Setup) -> Any:
         """The rule that knows."""
         return _KnowingLeastSlack(self, setup)
+
+
+class ClairvoyantWspt(Queueing):
+    """Smith's rule by the true work."""
+
+    kind: Literal["clairvoyant_wspt"] = "clairvoyant_wspt"
+
+    def bind(self, setup: say.Setup) -> Any:
+        """The rule that knows."""
+        return _KnowingWspt(self, setup)
