@@ -12,14 +12,13 @@ import errno
 import importlib
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
+from marketsim.cli import interrupts
 from marketsim.errors import InputError, MarketsimError, nearest, printable
 
 COMMANDS = {  # in the order in which they are met; the module holds a command of the same name
@@ -97,14 +96,6 @@ def marketsim(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-class Terminated(BaseException):
-    """The process was asked to end."""
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and give back its exit code; nothing is raised."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -130,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         say_errors([f"interrupted; {_to_go_on(words)}"])
         return 130
-    except Terminated:
+    except interrupts.Terminated:
         say_errors([f"terminated; {_to_go_on(words)}"])
         return 143
     except BrokenPipeError:
@@ -179,7 +170,7 @@ def say_errors(lines: Sequence[str]) -> None:
 
 def run_and_exit() -> NoReturn:
     """The console script."""
-    signal.signal(signal.SIGTERM, _terminate)
+    interrupts.install()
     code = main()
     try:
         sys.stdout.flush()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketsim.cli import console, options, pictures
+from marketsim.cli import console, interrupts, options, pictures
 
 if TYPE_CHECKING:
     from marketsim.cli.gates import Gate
@@ -168,10 +168,10 @@ def failures(results: Results, file: pathlib.Path, edits: tuple[str, ...], most:
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
-    """A bar on stderr while a study runs; nothing where stderr is no terminal."""
+def progress(quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """A bar on stderr while a study runs; none where stderr is no terminal. Interruptions get through either way."""
     if quiet or not sys.stderr.isatty():
-        yield None
+        yield lambda _: interrupts.again()
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -181,6 +181,7 @@ def progress(quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
         task = bar.add_task("runs", total=None)
 
         def report(state: Progress) -> None:
+            interrupts.again()
             words = "runs" if not state.failed else f"runs, {state.failed} failed"
             bar.update(task, completed=state.done, total=state.total, description=words)
 
