@@ -3,6 +3,7 @@
 from marketsim.policies.placement.as_recorded import AsRecorded
 from marketsim.policies.placement.cheapest_feasible import CheapestFeasible
 from marketsim.policies.placement.committed_first import CommittedFirst
+from marketsim.policies.placement.data_aware import DataAware
 from marketsim.policies.placement.escalate import LeastSlackEscalation
 from marketsim.policies.placement.greedy import Greedy, GreedySafe, SpotOnly
 from marketsim.policies.placement.hold_when_scarce import HoldWhenScarce
@@ -31,6 +32,7 @@ KINDS: dict[str, type[Placement]] = {
     "committed_first": CommittedFirst,
     "as_recorded": AsRecorded,
     "pack_shapes": PackShapes,
+    "data_aware": DataAware,
     "spot_hedge": SpotHedge,
     "hold_when_scarce": HoldWhenScarce,
 }
