@@ -223,12 +223,12 @@ class Serving:
         now = engine.kernel._now
         rates = engine.setup.replica_requests_per_s[number]
         self.services[number] = service
-        self._rewind(number, now)
-        engine.kernel.call_at(now, kernel.REVIEW, self._autoscale, number)
         for offer, terms in enumerate(engine.world.offers):
             before, rates[offer] = rates[offer], replica_rate(service, terms)
             for replica in state.replicas.get(offer, ()):
                 state.change(max(now, replica.ready_s), rates[offer] - before)
+        self._rewind(number, now)  # by the new rates: they decide at which needs the size must change
+        engine.kernel.call_at(now, kernel.REVIEW, self._autoscale, number)
 
     def need_now(self, number: int) -> float:
         """Requests a second of a service now."""
