@@ -111,9 +111,17 @@ def test_other_methods_are_refused(served, method):
 
 @pytest.mark.parametrize(
     "path",
-    ["/static/../../../../etc/passwd", "/static/%2e%2e%2f%2e%2e%2fetc/passwd", "/static/..%5c..%5cpage.css", "//etc/passwd",
-     "/etc/passwd", "/static/page.py", "/static/", "/static/page.css%00"],
-)  # fmt: skip
+    [
+        "/static/../../../../etc/passwd",
+        "/static/%2e%2e%2f%2e%2e%2fetc/passwd",
+        "/static/..%5c..%5cpage.css",
+        "//etc/passwd",
+        "/etc/passwd",
+        "/static/page.py",
+        "/static/",
+        "/static/page.css%00",
+    ],
+)
 def test_no_path_leads_to_a_file(served, path):
     status, _, body = served.ask("GET", path)
     assert status == 404

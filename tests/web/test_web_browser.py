@@ -1,0 +1,207 @@
+"""Report and page in a real browser: no request leaves the machine, sliders work by keyboard, 390 pixels are enough."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import time
+
+import handmade
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as found:
+        made = found.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    from marketsim.report import html
+
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    return html.write(handmade.results(name=handmade.HORRID), path, more=handmade.tables_once(), grid=handmade.grid())
+
+
+@pytest.fixture
+def sheet(browser):
+    """A fresh page that notes what it asked for and what it complained of."""
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.asked, page.complaints = [], []
+    page.on("request", lambda one: page.asked.append(one.url))
+    page.on("console", lambda one: page.complaints.append(one.text) if one.type in ("error", "warning") else None)
+    page.on("pageerror", lambda one: page.complaints.append(str(one)))
+    page.on("dialog", lambda one: (page.complaints.append("a dialog opened"), one.dismiss()))
+    yield page
+    page.close()
+
+
+def faults_of(page) -> list[str]:
+    """What axe-core finds that keeps people out."""
+    from axe_core_python.sync_playwright import Axe
+
+    found = Axe().run(page)["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found if one["impact"] in SERIOUS]
+
+
+def fits(page) -> bool:
+    """Whether nothing but what scrolls by itself is wider than the window."""
+    return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_the_report_asks_for_nothing_and_complains_of_nothing(sheet, report):
+    sheet.goto(report.as_uri())
+    assert sheet.asked == [report.as_uri()]
+    assert sheet.complaints == []
+    assert sheet.locator("h1").inner_text() == handmade.HORRID
+    assert sheet.locator("figure.chart svg:visible").count() == 15
+
+
+def test_the_reports_sliders_work_by_keyboard(sheet, report):
+    sheet.goto(report.as_uri())
+    answer, slider = sheet.locator("#whatif-answer"), sheet.locator("#axis-0")
+    before = answer.inner_text()
+    slider.focus()
+    sheet.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "4"
+    assert sheet.locator("output[for=axis-0]").inner_text() == "4"
+    assert answer.inner_text().startswith("build")
+    assert answer.inner_text() != before
+    first = sheet.locator("#whatif-table tbody tr").first
+    assert first.get_attribute("class") == "best"
+    assert first.locator("th").inner_text() == "build"
+    sheet.keyboard.press("Tab")
+    sheet.keyboard.press("Tab")
+    sheet.keyboard.press("Enter")
+    sheet.wait_for_function("() => document.getElementById('axis-0').value === '1'")
+    assert answer.inner_text() == before
+
+
+def test_the_report_can_be_read_on_a_phone_and_by_everyone(browser, sheet, report):
+    sheet.goto(report.as_uri())
+    assert faults_of(sheet) == []
+    phone = browser.new_page(viewport={"width": 390, "height": 844})
+    phone.goto(report.as_uri())
+    assert fits(phone)
+    assert phone.locator(".square svg:visible").count() == 15
+    assert phone.locator(".wide svg:visible").count() == 0
+    assert faults_of(phone) == []
+    phone.close()
+
+
+def test_the_report_prints(browser, report):
+    page = browser.new_page()
+    page.goto(report.as_uri())
+    assert page.pdf(format="A4").startswith(b"%PDF-")
+    page.close()
+
+
+def enter(page, served) -> None:
+    page.goto(f"http://{served.host}/?token={served.token}&scenario=tiny&n=2")
+    page.wait_for_selector(".answer", timeout=25_000)
+
+
+def test_the_page_asks_this_machine_alone(sheet, served):
+    enter(sheet, served)
+    page = browser_page_requests(sheet, served)
+    assert all(url.startswith((f"http://{served.host}/", "data:")) for url in sheet.asked)
+    assert len(page) <= 2
+    assert sheet.complaints == []
+
+
+def browser_page_requests(sheet, served) -> list[str]:
+    """What the page needs beyond itself, once its figures are known."""
+    sheet.asked.clear()
+    sheet.goto(f"http://{served.host}/?scenario=tiny&n=2")
+    sheet.wait_for_load_state("networkidle")
+    return [url for url in sheet.asked[1:] if not url.startswith("data:")]
+
+
+def test_a_what_if_goes_round_within_seconds(sheet, served):
+    enter(sheet, served)
+    before = sheet.locator("tbody tr.best td").first.inner_text()
+    slider = sheet.locator("input[name='set.supply.cloud.usd_per_gpu_hour']")
+    slider.focus()
+    began = time.monotonic()
+    for _ in range(3):
+        sheet.keyboard.press("ArrowRight")
+    sheet.wait_for_function(
+        "before => { const cell = document.querySelector('tbody tr.best td'); "
+        "return cell && cell.innerText !== before && !document.getElementById('progress'); }",
+        arg=before,
+        timeout=30_000,
+    )
+    assert time.monotonic() - began < 10
+    assert "set.supply.cloud.usd_per_gpu_hour=" in sheet.url
+    assert sheet.complaints == []
+
+
+def test_a_run_shows_its_progress_and_ends(sheet, served):
+    enter(sheet, served)
+    sheet.fill(".run input[name=n]", "40")
+    sheet.click(".run button")
+    sheet.wait_for_function(
+        "() => document.querySelector('caption')?.innerText.includes('40 replications')", timeout=120_000
+    )
+    assert sheet.locator("figure.chart").count() >= 4
+    assert sheet.complaints == []
+
+
+def test_the_page_works_without_script(browser, served):
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"http://{served.host}/?token={served.token}&scenario=tiny")
+    for _ in range(60):
+        if page.locator(".answer").count():
+            break
+        time.sleep(0.5)
+        page.reload()
+    page.uncheck("input[name=policy][value=on-demand]")
+    page.click("#question button[type=submit]")
+    assert page.locator("tbody tr").count() in (0, 1)
+    assert "policy=cheapest" in page.url
+    page.click(".run button")
+    for _ in range(60):
+        if "50 replications" in page.locator("main").inner_text():
+            break
+        time.sleep(0.5)
+        page.reload()
+    assert "Means of 50 replications" in page.locator("caption").inner_text()
+    page.close()
+
+
+def test_the_page_is_usable_at_390_pixels_and_by_everyone(browser, sheet, served):
+    enter(sheet, served)
+    assert faults_of(sheet) == []
+    phone = browser.new_page(viewport={"width": 390, "height": 844})
+    enter(phone, served)
+    assert fits(phone)
+    assert faults_of(phone) == []
+    phone.close()
+
+
+def test_a_downloaded_deck_opens_and_can_be_drawn(sheet, served, tmp_path):
+    import shutil
+
+    if not shutil.which("soffice"):
+        pytest.skip("LibreOffice is not installed")
+    enter(sheet, served)
+    with sheet.expect_download(timeout=120_000) as told:
+        sheet.click(".downloads button[value=deck]")
+    path = tmp_path / told.value.suggested_filename
+    told.value.save_as(path)
+    from pptx import Presentation
+
+    count = len(Presentation(io.BytesIO(path.read_bytes())).slides)
+    command = ["soffice", "--headless", "--convert-to", "pdf", "--outdir", str(tmp_path), str(path)]
+    subprocess.run(command, check=True, timeout=180, capture_output=True)
+    written = (tmp_path / f"{path.stem}.pdf").read_bytes()
+    assert 10 <= count <= 15
+    assert len(written) > 10_000
