@@ -17,11 +17,12 @@ class DataAware(Placement):
     """Run where the data are until the extra paid for it has come to what moving them would cost.
 
     The cost of a start is price x estimated run time, transfer included, x the instances (or the share of an open one).
-    Where the cheapest place holds the workload's data, that is it. Else the job goes to the data, and what it pays more
-    than at the cheapest place is put to the workload's account; the data move once that account, with this job's part,
-    reaches `break_even` x USD of the move (taking out, bringing in). By the ski-rental argument (Karlin et al. 1988) workload and data together never cost more than twice
-    what the better of the two would have. Where the data's place is full the job waits up to `wait_for_data` for it.
-    Residency is checked before any rule: places that may not hold the data are never asked.
+    Where the cheapest place holds the workload's data, that is it. Else the job goes to the data, and what it pays
+    more than at the cheapest place is put to the workload's account; the data move once that account, with this job's
+    part, reaches `break_even` x USD of the move (taking out, bringing in). By the ski-rental argument (Karlin et al.
+    1988) workload and data together never cost more than twice what the better of the two would have. Where the
+    data's place is full the job waits up to `wait_for_data` for it. Residency is checked before any rule: places that
+    may not hold the data are never asked.
     """
 
     kind: Literal["data_aware"] = "data_aware"
