@@ -115,8 +115,10 @@ def test_aliases_that_would_grow_without_bound_are_refused_at_the_first() -> Non
     assert time.perf_counter() - began < 0.5
 
 
-def test_too_many_entries_are_refused_before_they_are_all_read() -> None:
-    (line,) = faults_of("a: [" + "1," * 60_000 + "1]")
+def test_too_many_entries_are_refused_before_they_are_all_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain_yaml, "MOST_NODES", 1_000)
+    assert faults_of("a: [" + "1," * 900 + "1]") == []
+    (line,) = faults_of("a: [" + "1," * 1_100 + "1]")
     assert "too many entries" in line
 
 
@@ -136,7 +138,7 @@ plain = st.recursive(
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), plain, min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_is_written_is_read_back_the_same(data: dict[str, object]) -> None:
     document = plain_yaml.parse(plain_yaml.dump(data))
     assert document.data == data

@@ -275,6 +275,7 @@ def test_compare_pairs_two_folders(tiny: pathlib.Path, run: Run) -> None:
     assert "cloud-only" in out
 
 
+@pytest.mark.slow
 def test_the_report_of_a_folder_is_written_into_it(tiny: pathlib.Path, run: Run) -> None:
     run("run", "tiny.yaml", "-n", "3", "-j", "1", "-q")
     assert {path.suffix for path in (tiny / "results/tiny/figures").iterdir()} == {".png", ".svg", ".txt"}
@@ -342,6 +343,7 @@ def test_an_answer_that_cannot_be_written_ends_with_one() -> None:
     assert "space" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_how_to_go_on(tiny: pathlib.Path, number: signal.Signals, code: int) -> None:
     words = ["run", "tiny.yaml", "-n", "100000", "-j", "1", "--no-pictures"]
