@@ -34,6 +34,7 @@ from marketsim.scenario_parts import (
     Network,
     Objective,
     PolicySettings,
+    Validation,
 )
 from marketsim.supply.kind import OfferKind
 from marketsim.supply.market import Market
@@ -76,6 +77,7 @@ class Scenario(settings.Settings):
     finance: Finance = Field(default_factory=Finance, description="the startup's money")
     experiment: Experiment = Field(default_factory=Experiment, description="how the policies are compared")
     clock: ClockSettings = Field(default_factory=ClockSettings, description="when decisions can be taken")
+    validation: Validation | None = Field(default=None, description="the verdict of a back-test against a bill")
     sources: dict[str, Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
         default_factory=dict, max_length=2000, description="dotted path -> where its figure comes from"
     )
@@ -122,6 +124,18 @@ class Scenario(settings.Settings):
         """32 hexadecimal digits that belong to these settings, whatever file they came from."""
         text = json.dumps(to_data(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    @property
+    def verdict(self) -> str | None:
+        """What a back-test against a bill found, in a sentence; None where there was none."""
+        if self.validation is None:
+            return None
+        return self.validation.verdict(self.tested_digest)
+
+    @property
+    def tested_digest(self) -> str:
+        """`digest` without the verdict itself."""
+        return self.digest if self.validation is None else self.model_copy(update={"validation": None}).digest
 
     def changed(self, edits: Mapping[str, Any] | Iterable[str]) -> Scenario:
         """The scenario with edits by dotted path, `{"supply.own.pue": 1.4}` or `["supply.own.pue=1.4"]`; checked."""

@@ -194,6 +194,35 @@ class Experiment(Settings):
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = Field(default=0.95, description="of intervals of means")
 
 
+class Validation(Settings):
+    """What a back-test against a bill found: `marketsim backtest` writes it, and every later report says it."""
+
+    bill: str = Field(min_length=1, max_length=200, description="the bill's file")
+    months: str = Field(default="", max_length=40, description="first and last month that were compared")
+    worst_month_share: settings.NonNegative = Field(description="largest error of a month, as a share of its invoice")
+    mean_share: Signed = Field(default=0.0, description="mean error of the months, as a share")
+    low_share: Signed | None = Field(default=None, description="lower end of its 95 % interval")
+    high_share: Signed | None = Field(default=None, description="upper end of its 95 % interval")
+    within_share: settings.Positive = Field(default=0.1, description="what counts as validated")
+    tested: str = Field(default="", max_length=32, description="digest of the settings that were tested")
+
+    @property
+    def passed(self) -> bool:
+        """Whether every month was within what counts as validated."""
+        return self.worst_month_share <= self.within_share
+
+    def verdict(self, digest: str = "") -> str:
+        """The verdict in a sentence; digest: of the settings it is now said of."""
+        what = f"{self.bill}, {self.months}" if self.months else self.bill
+        share = f"{100 * self.worst_month_share:.1f} %"
+        text = (
+            f"validated to {share} on this bill ({what})"
+            if self.passed
+            else f"not validated: {share} off in the worst month of {what}"
+        )
+        return f"{text}; settings have changed since" if digest and digest != self.tested else text
+
+
 class ClockSettings(Settings):
     """When decisions can be taken, for comparison with published slotted results."""
 

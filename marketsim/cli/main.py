@@ -34,6 +34,8 @@ COMMANDS = {  # in the order in which they are met; the module holds a command o
     "sensitivity": "sensitivity",
     "tune": "tune",
     "bound": "bound",
+    "backtest": "backtest",
+    "export": "export",
     "import": "importing",
     "fit": "fit",
     "need": "need",

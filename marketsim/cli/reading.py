@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import pathlib
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from marketsim.cli import console
 
 if TYPE_CHECKING:
+    from marketsim.billing.bill import Bill
     from marketsim.scenario import Scenario
     from marketsim.world import World
 
@@ -32,3 +34,23 @@ def checked(
     for doubt in feasibility.doubts(found, world):
         console.note(f"warning: {faults.placed(doubt, document)}", quiet)
     return found, world
+
+
+def bill_of(paths: Sequence[pathlib.Path]) -> Bill:
+    """The bill in one file or several. Raises InputError for one that is not there, or that is none."""
+    from marketsim.billing import bill as bills
+    from marketsim.errors import Fault, InputError
+    from marketsim.importers import detect
+
+    for path in paths:
+        if not path.is_file():
+            raise InputError(Fault("no such file", file=str(path)))
+    read = [detect.read_bill(path).bill for path in paths]
+    months = [month for one in read for month in one.months]
+    twice = sorted({month for month in months if months.count(month) > 1})
+    providers = [{line.provider for line in one.lines} for one in read]
+    shared = set.union(*providers) if len(read) < 2 else set.intersection(*providers)
+    if len(read) > 1 and twice and shared:
+        what = f"overlapping periods: two of the bills are of {twice[0]} and of {sorted(shared)[0]}"
+        raise InputError(Fault(what, file=", ".join(path.name for path in paths)))
+    return bills.merged(read) if len(read) > 1 else read[0]

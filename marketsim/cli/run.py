@@ -137,6 +137,8 @@ def told(
         console.say(json.dumps(results.to_json(), ensure_ascii=False, allow_nan=False, sort_keys=False))
     else:
         summary.show(results, found.finance.display)
+        if found.verdict is not None:
+            console.sentence(f"Model {found.verdict}.")
         where = [f"Tables: {folder}/summary.csv"]
         where += [f"{what}: {folder / name}" for what, name in pictures.written(folder)]
         console.say("\n".join(where))

@@ -87,7 +87,8 @@ def of(
     """The document of results or of a results folder, whose scenario and grid it then takes.
 
     more: further tables for charts (`bound`, `breakeven`, ...). example: whether one replication of the best policy is
-    run again for the charts of a single run. validation: the verdict of a comparison with what really happened.
+    run again for the charts of a single run. validation: the verdict of a comparison with what really happened; the
+    scenario's own where not given.
     pictures: whether charts are worked out.
     """
     given = folders.read(source) if not isinstance(source, Results) else source
@@ -123,7 +124,7 @@ def of(
         results=given,
         tables=made,
         grid=grid,
-        validation=validation or NOT_VALIDATED,
+        validation=validation or (scenario.verdict if scenario is not None else None) or NOT_VALIDATED,
     )
 
 

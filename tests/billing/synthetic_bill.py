@@ -144,8 +144,7 @@ def _monthly(out: Made, months: int, dice: random.Random) -> None:
         gb = Decimal(4_000)
         for category, service, kind, usd, quantity, unit in (
             ("storage", "AmazonS3", "USE1-TimedStorage-ByteHrs", gb * Decimal("0.023"), gb, "GB-Mo"),
-            ("egress", "AWSDataTransfer", "USE1-DataTransfer-Out-Bytes", Decimal("812.0000004") + number, Decimal(9_000),
-             "GB"),
+            ("egress", "AWSDataTransfer", "USE1-DataTransfer-Out-Bytes", Decimal("812.0000004") + number, gb, "GB"),
             ("tax", "AmazonEC2", "", Decimal("1234.5678901"), Decimal(1), ""),
             ("credit", "AmazonEC2", "", Decimal("-500.25"), Decimal(1), ""),
             ("refund", "AmazonEC2", "BoxUsage:p5.48xlarge", Decimal("-55.04"), Decimal(-1), "Hrs"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -21,8 +21,8 @@ class AsRecorded(Placement):
     """
 
     kind: Literal["as_recorded"] = "as_recorded"
-    where: Annotated[dict[Name, Name], Field(description="workload -> the offer it ran on")] = {}
-    shares: Annotated[dict[Name, Share], Field(description="offer -> share of the work that it did")] = {}
+    where: dict[Name, Name] = Field(default_factory=dict, description="workload -> the offer it ran on")
+    shares: dict[Name, Share] = Field(default_factory=dict, description="offer -> share of the work that it did")
     wait_before_fallback: Duration = Field(
         default=1800, description="how long a job waits for its own offer before it takes on-demand"
     )
