@@ -139,8 +139,9 @@ class Orders:
             fee = self._leaving(pool, order)
             usd = None if fee is None else sum(one.effective for one in fee if one.debit == "expense:fee") / MICRO
             here = order.delivered_s <= now
-            dates = (order.delivered_s, order.ends_s) if here else (None, None)
-            found.append(Contract(number, pool.offer.id, order.instances, order.at_s, *dates, usd))
+            delivered_s, ends_s = (order.delivered_s, order.ends_s) if here else (None, None)
+            offer = pool.offer.id
+            found.append(Contract(number, offer, order.instances, order.at_s, delivered_s, ends_s, usd))
         return found
 
     def _leaving(self, pool: Pool, order: _Order) -> Sequence[Charge] | None:
