@@ -67,6 +67,8 @@ class Leases:
         instance = Instance(self._count, seat, pool.milli, now, up_s, -1)
         self._count += 1
         pool.add(instance)
+        if pool.own_price is not None:
+            pool.own_price.note(now, pool.metered)
         engine.ledger.launched.write((now, instance.id, pool.index, seat, up_s, -1))
         if pool.offer.outage is not None:
             engine.outages.watch(pool, instance)
@@ -203,6 +205,8 @@ class Leases:
         pool.remove(instance)
         engine.ledger.released.write((now, instance.id, cause))
         if instance.commitment < 0:
+            if pool.own_price is not None:
+                pool.own_price.note(now, pool.metered)
             self._bill_to_the_end(pool, instance, now)
 
     # ------------------------------------------------------------------------------------------ bills
@@ -215,7 +219,7 @@ class Leases:
 
     def _bill(self, pool: Pool, instance: Instance, to_s: int, now: int) -> None:
         from_s = instance.billed_to_s
-        price = pool.offer.price
+        price = pool.price
         if to_s <= from_s or price is None:
             return
         instance.billed_to_s = to_s

@@ -12,7 +12,9 @@ from heapq import heappop, heappush
 from itertools import islice
 
 from marketsim.demand.job import Need
+from marketsim.engine.own_price import OwnPrice
 from marketsim.engine.state import UP, Instance, JobState
+from marketsim.path import Path
 from marketsim.supply.offer import Offer
 from marketsim.units import UNLIMITED
 
@@ -43,12 +45,16 @@ class Pool:
         "offer",
         "ordered",
         "ordered_s",
+        "own_price",
+        "price",
         "quota",
         "room",
     )
 
     def __init__(self, offer: Offer, index: int) -> None:
         self.offer = offer
+        self.own_price = None if offer.own_influence is None else OwnPrice(offer.own_influence)
+        self.price: Path | OwnPrice | None = self.own_price or offer.price  # what leases pay
         self.index = index
         self.milli = offer.shape.milli
         self.gang = offer.shape.largest_gang

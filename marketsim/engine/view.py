@@ -66,7 +66,7 @@ class EngineView:
 
     def price(self, offer: str) -> float:
         """USD per instance-hour now."""
-        price = self._pools[offer].offer.price
+        price = self._pools[offer].price
         if price is None:
             raise KeyError(offer)
         return price.at(self._kernel._now)

@@ -131,6 +131,7 @@ class Clearing(Influence):
     demand_sd: NonNegative = Field(default=0.3, le=2, description="long-run sd of the logarithm of the others' demand")
     half_life: PositiveDuration = Field(default=Seconds(2 * DAY_S), description="time in which either forgets half")
     step: PositiveDuration = Field(default=Seconds(HOUR_S), description="time between two clearings")
+    bid: Positive = Field(default=1.0, le=10, description="most the startup pays, as a share of the list price")
 
     def bind(self, throw: Throw, asked: Asked, base: Path) -> Influenced:
         """base: the list price in USD per GPU-hour. A tight market has more demand for less capacity."""
@@ -193,6 +194,43 @@ class ClearingPrice:
         """The next clearing, or the list price's next step."""
         moments = [path.next_change_s(t_s) for path in (self.base, self.spare, self.demand)]
         return min((moment for moment in moments if moment is not None), default=None)
+
+
+@dataclass(frozen=True, eq=False)
+class PerInstance:
+    """The same in USD per instance-hour."""
+
+    per_gpu: Influenced
+    gpus: int
+
+    def price(self, t_s: int, own: int) -> float:
+        """USD per instance-hour while `own` instances are held."""
+        return self.per_gpu.price(t_s, own) * self.gpus
+
+    def changes_after(self, t_s: int) -> int | None:
+        """When the exogenous part next changes."""
+        return self.per_gpu.changes_after(t_s)
+
+
+def changes(influenced: Influenced, end_s: int) -> list[int]:
+    """0 and every time up to `end_s` at which the exogenous part changes."""
+    times, at_s = [0], influenced.changes_after(0)
+    while at_s is not None and at_s <= end_s:
+        times.append(at_s)
+        at_s = influenced.changes_after(at_s)
+    return times
+
+
+def without_own(influenced: Influenced, end_s: int) -> Path:
+    """USD per GPU-hour that a startup meets which holds nothing: the same under every policy."""
+    times = changes(influenced, end_s)
+    return Path(np.array(times), np.array([influenced.price(t, 0) for t in times])).simplified()
+
+
+def keepable_at(influenced: Influenced, bid_usd: Path, end_s: int) -> Path:
+    """Instances that a bid path can hold, whatever is held: a step function up to `end_s`."""
+    times = changes(influenced, end_s)
+    return Path(np.array(times), np.array([influenced.keepable(t, bid_usd.at(t)) for t in times])).simplified()
 
 
 INFLUENCES: dict[str, type[Influence]] = {"none": NoInfluence, "elasticity": Elasticity, "clearing": Clearing}

@@ -17,6 +17,8 @@ from marketsim.availability.process import Asked as AskedCapacity
 from marketsim.availability.process import Availability
 from marketsim.errors import Fault, InputError, PriceError, nearest
 from marketsim.path import Path
+from marketsim.prices import influence
+from marketsim.prices.influence import Influence, PerInstance
 from marketsim.prices.process import Asked, Column, PriceProcess
 from marketsim.settings import Duration, Kind, Name, NonNegative, Positive, PositiveCount, Settings, one_of
 from marketsim.supply import gpus, provider
@@ -30,9 +32,11 @@ from marketsim.throw import Throw
 if TYPE_CHECKING:
     Price = PriceProcess
     Capacity = Availability
+    OwnInfluenceSetting = Influence
 else:
     Price = one_of(prices.KINDS)
     Capacity = one_of(availability.KINDS)
+    OwnInfluenceSetting = influence.AnyInfluence
 
 
 @dataclass(frozen=True)
@@ -209,6 +213,26 @@ def metered_price(kind: OfferKind, id: str, throw: Throw, gpus_each: int) -> Pat
     if path is None:
         raise PriceError(Fault("has no price", key=f"supply.{id}.usd_per_gpu_hour"))
     return per_instance_hour(path, gpus_each)
+
+
+def influenced_price(
+    kind: OfferKind, id: str, throw: Throw, setting: Influence, gpus_each: int
+) -> tuple[Path, Path | None, PerInstance | None]:
+    """USD per instance-hour without own use, the instances that a clearing market leaves, and what own use does.
+
+    The two last are None where own use moves nothing, or capacity is not the market's to give.
+    """
+    price = metered_price(kind, id, throw, gpus_each)
+    base = kind.quoted(id, throw)
+    influenced = None if base is None else setting.bind(throw.under(f"influence/{id}"), kind.asked(id), base)
+    if base is None or influenced is None:
+        return price, None, None
+    price = per_instance_hour(influence.without_own(influenced, throw.end_s), gpus_each)
+    most = None
+    if isinstance(setting, influence.Clearing):
+        bid = setting.bid
+        most = influence.keepable_at(influenced, base.map(lambda usd: usd * bid), throw.end_s)
+    return price, most, PerInstance(influenced, gpus_each)
 
 
 def build_all(kinds: Mapping[str, OfferKind], throw: Throw, finance: FinanceFacts) -> tuple[Offer, ...]:

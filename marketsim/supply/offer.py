@@ -104,6 +104,18 @@ class Standing(Protocol):
         ...
 
 
+class OwnInfluence(Protocol):
+    """How many instances of one's own move an offer's price; without any it is the offer's price path."""
+
+    def price(self, t_s: int, own: int) -> float:
+        """USD per instance-hour while `own` instances are held; never falls in `own`."""
+        ...
+
+    def changes_after(self, t_s: int) -> int | None:
+        """When the part of it that no policy moves next changes, None for never."""
+        ...
+
+
 class ServiceCredit(Protocol):
     """What a provider pays back for a month in which it was not up enough."""
 
@@ -159,7 +171,7 @@ class Offer:
     cannot run. tokens: USD per input and output token for offers that sell those, with a limit of requests a second.
     uplink_mbit_s, downlink_mbit_s: the way data comes in and goes out, None for no limit. latency_s: what an answer
     from there takes beside the work. most_instances: the most that can be signed for or bought in all, None for no
-    limit. sla: what comes back of a month's bill for outages.
+    limit. sla: what comes back of a month's bill for outages. own_influence: how own use moves `price`, None for not.
     """
 
     id: str
@@ -195,6 +207,7 @@ class Offer:
     data_here: tuple[str, ...] = ()
     serves: tuple[str, ...] | None = None
     sla: ServiceCredit | None = None
+    own_influence: OwnInfluence | None = None
 
     def speed_for(self, need: Need) -> int:
         """Millionths of the reference GPU's speed at which a GPU here does the work of a need; 0 where it cannot."""

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
-from marketsim.path import Path
+from marketsim.path import Path, combine
+from marketsim.prices.influence import NoInfluence
 from marketsim.settings import Count, Duration, PositiveDuration, Seconds, Settings
-from marketsim.supply.kind import Capacity, FinanceFacts, MachineKind, Price, metered_price
+from marketsim.supply.kind import (
+    Capacity,
+    FinanceFacts,
+    MachineKind,
+    OwnInfluenceSetting,
+    Price,
+    influenced_price,
+)
 from marketsim.supply.offer import Offer
 from marketsim.supply.timetable import without
 from marketsim.throw import Throw
@@ -32,16 +41,24 @@ class OnDemand(MachineKind):
     quota_instances: Quota | None = Field(default=None, description="the provider's limit; none: no limit")
     availability: Capacity | None = Field(default=None, description="stock that may run out; none: it never does")
     billing_quantum: PositiveDuration = Field(default=Seconds(1), description="a lease is billed in whole ones")
+    own_influence: OwnInfluenceSetting = Field(
+        default=NoInfluence(), description="how own use moves the price; none: not at all"
+    )
     billed_at_least: Annotated[Duration, Field(description="least time a lease is billed for")] = Seconds(0)
 
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """Metered; launchable up to the stock, kept without limit."""
         quota, gone = self.quota_instances, self.fate(throw).gone
+        price, most, influence = influenced_price(self, id, throw, self.own_influence, self.shape.gpus)
+        stock = self._stock(id, throw)
+        if most is not None:
+            stock = combine([stock, most], np.minimum)
         return Offer(
             **self.machine(id, throw, finance),
-            launchable=without(self._stock(id, throw), gone),
+            launchable=without(stock, gone),
             keepable=without(Path.constant(UNLIMITED), gone),
-            price=metered_price(self, id, throw, self.shape.gpus),
+            price=price,
+            own_influence=influence,
             quota=None if quota is None else quota.initial,
             quota_step=0 if quota is None else quota.step,
             quota_grant_s=0 if quota is None else quota.grant,

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from marketsim.availability.always import Always
+from marketsim.path import combine
+from marketsim.prices.influence import NoInfluence
 from marketsim.prices.process import Column
 from marketsim.settings import Duration, PositiveDuration, Seconds
-from marketsim.supply.kind import Capacity, FinanceFacts, MachineKind, Price, metered_price
+from marketsim.supply.kind import (
+    Capacity,
+    FinanceFacts,
+    MachineKind,
+    OwnInfluenceSetting,
+    Price,
+    influenced_price,
+)
 from marketsim.supply.offer import Offer
 from marketsim.supply.on_demand import Quota
 from marketsim.supply.timetable import without
@@ -27,6 +37,10 @@ class Spot(MachineKind):
     notice: Duration = Field(default=Seconds(2 * MINUTE_S), description="warning before a taking back; AWS gives 2 min")
     quota_instances: Quota | None = Field(default=None, description="the provider's limit; none: no limit")
     billing_quantum: PositiveDuration = Field(default=Seconds(1), description="a lease is billed in whole ones")
+    own_influence: OwnInfluenceSetting = Field(
+        default=NoInfluence(),
+        description="how own use moves the price; where a market clears, usd_per_gpu_hour is the list price",
+    )
 
     def column(self) -> Column:
         """The spot column of the price list."""
@@ -35,12 +49,17 @@ class Spot(MachineKind):
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """Metered; one path says how many may be started and how many are kept."""
         quota = self.quota_instances
-        capacity = without(self.capacity(id, throw, self.availability), self.fate(throw).gone)
+        capacity = self.capacity(id, throw, self.availability)
+        price, most, influence = influenced_price(self, id, throw, self.own_influence, self.shape.gpus)
+        if most is not None:
+            capacity = combine([capacity, most], np.minimum)
+        capacity = without(capacity, self.fate(throw).gone)
         return Offer(
             **self.machine(id, throw, finance),
             launchable=capacity,
             keepable=capacity,
-            price=metered_price(self, id, throw, self.shape.gpus),
+            price=price,
+            own_influence=influence,
             quota=None if quota is None else quota.initial,
             quota_step=0 if quota is None else quota.step,
             quota_grant_s=0 if quota is None else quota.grant,

@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from marketsim.errors import Fault, InputError
 from marketsim.experiment.bound import services, supply, work
 from marketsim.experiment.bound.commitments import Periods
 from marketsim.experiment.bound.grid import Grid
@@ -81,10 +82,15 @@ def lower_bound(
     requests are in it, what has no value may be late or lost. A `Served`: on total_cost_usd of all that did this work.
     slot_s: length of a slot; shorter is tighter and slower; by itself an hour, longer where the programme would be
     large. terms_s: lengths of contract by offer beside its own.
+    Raises InputError for a world in which own use moves a price: no programme of fixed prices bounds it.
     whole_blocks: contracts and servers in whole blocks (a mixed-integer programme), to a relative `gap` or time limit.
     """
     if slot_s is not None and slot_s < 1:
         raise ValueError("a slot lasts at least a second")
+    moved = [offer.id for offer in world.offers if offer.own_influence is not None]
+    if moved:
+        what = "own use moves this price, and the bound knows only prices that it does not: leave own_influence out"
+        raise InputError([Fault(what, key=f"supply.{name}.own_influence") for name in moved])
     began = time.perf_counter()
     grid = Grid(slot_s or _slot_s(world), world.end_s)
     program = Program()
