@@ -2,9 +2,9 @@
 
     python -m analysis.cluster_replay [DIR]
 
-DIR (default: the shared cluster cases) has cases.csv. Three kinds of case: `pooled` (one pool, Alibaba PAI's simulator),
-`burst` (own cluster with overflow to the cloud after a waiting budget, Starburst), `reserved` (reserved units, on-demand
-and spot in dollars, GAIA). All three are the same engine, queue rules and placement rule; only the world differs.
+DIR (default: the shared cluster cases) has cases.csv. Three kinds of case: `pooled` (one pool, Alibaba PAI's
+simulator), `burst` (own cluster with overflow to the cloud after a waiting budget, Starburst), `reserved` (reserved
+units, on-demand and spot in dollars, GAIA). All three are the same engine and rules; only the world differs.
 """
 
 from __future__ import annotations
@@ -50,9 +50,11 @@ class Job:
 
 def read(path: pathlib.Path) -> Rows:
     """Rows of a CSV, gzipped or not."""
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with opened as lines:
-        return list(csv.DictReader(lines))
+    if path.suffix == ".gz":
+        with gzip.open(path, "rt") as packed:
+            return list(csv.DictReader(packed))
+    with path.open(newline="") as plain:
+        return list(csv.DictReader(plain))
 
 
 def trace_jobs(rows: Rows) -> list[Job]:

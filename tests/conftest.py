@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def shared() -> pathlib.Path:
-    """The folder of traces and cases, from MARKETSIM_SHARED or beside the project; skipped without it, failing in CI."""
+    """The folder of traces and cases, or a skip with the reason; in CI its absence is a failure."""
     folder = pathlib.Path(os.environ.get("MARKETSIM_SHARED", ROOT.parent / "shared"))
     if not (folder / "cases").is_dir():
         reason = "the shared folder of traces and cases is not here (set MARKETSIM_SHARED)"
