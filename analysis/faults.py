@@ -346,7 +346,7 @@ def enospc_tmpfs(f: Fault, quick: bool) -> tuple[bool, str]:
 def cli(folder: pathlib.Path, base: pathlib.Path, *more: str, **how: Any) -> subprocess.Popen[bytes]:
     """The command line at work on the same study."""
     (base / "given.yaml").write_text(GIVEN)
-    begin = "from marketsim.cli.main import main; raise SystemExit(main())"
+    begin = "from marketsim.cli.main import run_and_exit; run_and_exit()"
     words = [sys.executable, "-c", begin, "run", str(base / "given.yaml"), "--out", str(folder), *more]
     return subprocess.Popen(words, stderr=subprocess.PIPE, **{"stdout": subprocess.DEVNULL, **how})
 
@@ -369,8 +369,12 @@ def by_signal(f: Fault, number: int, codes: tuple[int, ...], says: str) -> tuple
     took, said, kept = time.monotonic() - began, words.decode(errors="replace").strip(), stored(folder / FILE)
     cli(folder, f.base, *much).communicate(timeout=300)
     well = running.returncode in codes and took < 4 and says in said and 0 < kept < 300
-    detail = f"exit {running.returncode} after {took:.1f} s with {kept} of 300 rows kept: {said[-110:]}"
-    return well and contents(folder) == contents(wanted), detail
+    one, two = contents(folder), contents(wanted)
+    differ = sorted(name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
+    detail = (
+        f"exit {running.returncode} after {took:.1f} s, {kept} of 300 rows kept, then differing: {differ or 'none'}"
+    )
+    return well and not differ, f"{detail}: {said.splitlines()[0][:60] if said else ''}"
 
 
 def stored(path: pathlib.Path) -> int:

@@ -47,7 +47,10 @@ def _told(folder: pathlib.Path) -> Iterator[None]:
 
 
 class Store:
-    """An open store. `warnings` tells what was found damaged; close it, or use it in a `with`."""
+    """An open store; close it, or use it in a `with`.
+
+    `warnings` tells what was found damaged and has been made good; `lasting` what the numbers carry with them.
+    """
 
     def __init__(
         self,
@@ -63,7 +66,9 @@ class Store:
         folder, for one in use, for other versions, and where nothing can be written; StoreError for a disk that fails.
         """
         self.folder = pathlib.Path(folder)
-        self.identity, self.warnings = identity, list[str]()
+        self.identity = identity
+        self.warnings: list[str] = []
+        self.lasting: list[str] = []
         self._lock = _Lock(self.folder)
         try:
             with _told(self.folder):
@@ -144,7 +149,7 @@ class Store:
                     f"folder {self.folder} was written by {_names(about.get('versions'))}, this is "
                     f"{_names(mine['versions'])}: numbers may differ; use --fresh, or force"
                 )
-            self.warnings.append(f"some rows were written by {_names(about.get('versions'))}")
+            self.lasting.append(f"some rows were written by {_names(about.get('versions'))}")
             both = {**mine, "also": about.get("versions", "{}")}
             with self._transaction():
                 self._base.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", both.items())

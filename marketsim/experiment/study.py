@@ -242,12 +242,12 @@ def run_study(
             task, names, plan, place, store, progress, chunk,
             name=scenario.name, objective=scenario.objective, confidence=confidence, stamp=stamp, antithetic=antithetic,
         )  # fmt: skip
-        told = (*results.warnings, *(store.warnings if store else ()), *replayed(task, results))
-        results = replace(results, warnings=told)
-        if store is not None and where is not None:
-            store.settle()
-            write_results(results, where, scenario, given)
-        return results
+        results = replace(results, warnings=(*(store.lasting if store else ()), *replayed(task, results)))
+        if store is None or where is None:
+            return results
+        store.settle()
+        write_results(results, where, scenario, given)
+        return replace(results, warnings=(*results.warnings, *store.warnings))
     finally:
         if place is not None and runner is None:
             place.close()

@@ -289,7 +289,7 @@ def test_other_versions_are_refused_unless_forced_and_both_are_named(tmp_path: p
         Store(tmp_path, "i", {"marketsim": "2"})
     with Store(tmp_path, "i", {"marketsim": "2"}, force=True) as store:
         assert len(store.rows()["cheap"]) == 12
-        assert store.warnings == ["some rows were written by marketsim 1"]
+        assert store.lasting == ["some rows were written by marketsim 1"]
 
 
 def test_a_second_writer_is_told_who_holds_the_folder(tmp_path: pathlib.Path) -> None:

@@ -72,6 +72,16 @@ def test_a_real_study_gives_the_same_folder_again(tiny: scenarios.Scenario, tmp_
     assert scenarios.loads((tmp_path / "a" / "resolved.yaml").read_text()) == tiny
 
 
+def test_a_store_made_good_leaves_no_trace_in_the_folder(tiny: scenarios.Scenario, tmp_path: pathlib.Path) -> None:
+    study.run_study(tiny, replications=2, out=tmp_path)
+    whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "store.sqlite").write_bytes(b"no database" * 1000)
+    again = study.run_study(tiny, replications=2, out=tmp_path)
+    assert "was damaged" in again.warnings[0]
+    (tmp_path / "store.damaged").unlink()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
+
+
 def test_a_changed_scenario_is_refused_in_the_same_folder(tiny: scenarios.Scenario, tmp_path: pathlib.Path) -> None:
     study.run_study(tiny, replications=1, out=tmp_path / "a")
     for other, seed in ((tiny.changed({"supply.cloud.usd_per_gpu_hour": 4.1}), 1), (tiny, 2)):
