@@ -7,7 +7,8 @@ programme, is no more than it was, and the programme's optimum is no more than t
 **Covered.** Jobs within their windows and no faster than they can run, late jobs at the first late day's value at
 least, unfinished work at the backlog's least price; services, lost requests at their value; metered offers by price,
 keepable, launchable and quota; contracts and servers with their lead, blocks, term and most, valued at the best day of
-closing or left at the best time where their terms allow that, with what standing costs; what was committed before; tokens; credits; levers at their best and for nothing.
+closing or left at the best time where their terms allow that, with what standing costs; what was committed before;
+tokens; credits; levers at their best and for nothing.
 
 **Left out, each of which costs a policy something:** boot, restart and checkpoints; data to move and egress; whole
 instances, fabric and packing (a gang of several instances takes them whole); billing quanta and minima; outages;
@@ -15,8 +16,8 @@ predecessors; taxes, interest and storage; notice of a job's true work.
 
 **Not covered.** Policies that give jobs up (compare them by `Served.of` their own run), runs that end by insolvency,
 contracts signed for another term than the offer's unless it is named in `terms_s` or was in the run compared with, more
-than 64 orders at one offer whose lead is random, credits that a provider pays for outages, prices that follow one's own
-use. Postings are rounded to a micro-dollar, half a one at most each.
+than 64 orders at one offer whose lead is random, credits that a provider pays for outages. Prices that follow one's own
+use are refused. Postings are rounded to a micro-dollar, half a one at most each.
 """
 
 from __future__ import annotations
