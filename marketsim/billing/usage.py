@@ -142,7 +142,7 @@ def prices(lines: Iterable[Line]) -> tuple[tuple[int, float], ...]:
 
 
 def _committed(name: str, lines: list[Line], bill: Bill) -> Paid | None:
-    """A commitment: its instances are its whole cost over the price of an hour of its use, at least what ran at once."""
+    """A commitment: as many instances as its whole cost buys at the price of its use, at least what ran at once."""
     used = [line for line in lines if line.status == "used" and line.hours > 0 and line.effective > 0]
     if not used:
         return None

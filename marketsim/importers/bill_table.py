@@ -350,16 +350,18 @@ def no_overlap(table: Table, lines: Sequence[Line], periods: Mapping[tuple[str, 
             if after[0] < before[1]:
                 got = f"{stamp(before[0])} to {stamp(before[1])}, and {stamp(after[0])} to {stamp(after[1])}"
                 table.wrong(after[2], "BillingPeriodStart", "overlapping billing periods of one account", got)
-    held: dict[tuple[str, str], list[tuple[int, int, float, int]]] = {}
+    held: dict[tuple[str, str], list[tuple[int, int, float, int, int]]] = {}
     for row, line in enumerate(lines):
         if line.resource and line.gpus and line.hours > 0 and line.status != "fee" and line.category != "refund":
-            held.setdefault((line.provider, line.resource), []).append((line.from_s, line.to_s, line.hours, row))
+            span = (line.from_s, line.to_s, line.hours, line.billed, row)
+            held.setdefault((line.provider, line.resource), []).append(span)
     for (_, resource), charged in held.items():
         charged.sort()
         for one, two in itertools.pairwise(charged):
-            if two[0] < one[1] and one[2] + two[2] > (max(one[1], two[1]) - one[0]) / units.HOUR_S * 1.001:
+            hours = (max(one[1], two[1]) - one[0]) / units.HOUR_S
+            if two[0] < one[1] and (one[2] + two[2] > hours * 1.001 or (one[:4] == two[:4] and one[3])):
                 what = f"overlapping periods: {resource} is charged twice for the time from {stamp(two[0])}"
-                table.wrong(two[3], "ChargePeriodStart", what)
+                table.wrong(two[4], "ChargePeriodStart", what)
     table.check()
 
 

@@ -1,0 +1,137 @@
+"""What is wrong with a bill is told in one clear line, with exit code 2, and nothing is written."""
+
+from __future__ import annotations
+
+import gzip
+import pathlib
+import re
+from collections.abc import Callable
+
+import pytest
+import synthetic_bill
+
+from marketsim.cli.main import main
+
+
+def text() -> str:
+    return synthetic_bill.written(synthetic_bill.made(rows=2_400, months=1), "focus")
+
+
+def _cell(row: int, name: str, value: str) -> Callable[[str], str]:
+    """The bill with one cell changed; row 1 is the first below the header."""
+
+    def change(bill: str) -> str:
+        import csv
+        import io
+
+        rows = list(csv.reader(io.StringIO(bill)))
+        rows[row][rows[0].index(name)] = value
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows(rows)
+        return out.getvalue()
+
+    return change
+
+
+def _twice(bill: str) -> str:
+    """The first line of an instance, once more."""
+    lines = bill.splitlines(keepends=True)
+    return bill + next(line for line in lines if ",i-0000" in line)
+
+
+BAD: dict[str, tuple[Callable[[str], str], str]] = {
+    "two currencies": (_cell(5, "BillingCurrency", "EUR"), "BillingCurrency: a bill is in one currency.*EUR, USD"),
+    "another currency": (lambda bill: bill.replace(",USD,", ",EUR,"), "only bills in USD are read.*EUR"),
+    "one instance twice": (_twice, "overlapping periods: i-.* is charged twice"),
+    "overlapping billing periods": (
+        _cell(3, "BillingPeriodStart", "2025-01-15T00:00:00Z"),
+        "overlapping billing periods of one account",
+    ),
+    "a renamed column": (
+        lambda bill: bill.replace("BilledCost", "BillCost", 1),
+        "column BilledCost is missing.*Did you mean BillCost",
+    ),
+    "a strange column": (lambda bill: bill.replace("SkuMeter", "SkuMetre", 1), "SkuMetre is not of FOCUS.*SkuMeter"),
+    "cut off in a row": (lambda bill: bill[: len(bill) // 2], "fields, the header has .* cut off|not closed"),
+    "a formula": (_cell(4, "ChargeDescription", '=HYPERLINK("http://x")'), "ChargeDescription: holds a formula"),
+    "a formula for a number": (_cell(4, "BilledCost", "=1+1"), "BilledCost: holds a formula"),
+    "no amount": (_cell(4, "BilledCost", ""), "BilledCost: the cell is empty"),
+    "not finite": (_cell(4, "EffectiveCost", "NaN"), "EffectiveCost: the amount is not finite"),
+    "no time zone": (_cell(4, "ChargePeriodStart", "2025-01-01T00:00:00"), "ChargePeriodStart: .*offset"),
+    "time backwards": (_cell(4, "ChargePeriodEnd", "2024-01-01T00:00:00Z"), "is not after ChargePeriodStart"),
+    "an unknown charge": (_cell(4, "ChargeCategory", "Fine"), "ChargeCategory: is none of Usage"),
+    "nothing below the header": (lambda bill: bill.split("\n")[0] + "\n", "no lines below the header"),
+    "another table": (lambda _: "a,b\n1,2\n", "has the columns of no bill"),
+    "an empty file": (lambda _: "", "has the columns of no bill"),
+    "a NUL byte": (lambda bill: bill[:9_000] + "\0" + bill[9_000:], "NUL byte"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_bill_is_one_line_and_nothing_is_written(
+    what: str, tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    change, wanted = BAD[what]
+    path = tmp_path / "bill.csv"
+    path.write_text(change(text()))
+    code = main(["init", str(tmp_path / "mine.yaml"), "--from-bill", str(path)])
+    errors = capfd.readouterr().err.strip().splitlines()
+    assert code == 2
+    assert len(errors) == 1
+    assert re.search(wanted, errors[0]), errors
+    assert [entry.name for entry in tmp_path.iterdir()] == ["bill.csv"]
+
+
+def test_a_truncated_gz_is_one_line(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bill.csv.gz"
+    path.write_bytes(gzip.compress(text().encode())[:-2_000])
+    assert main(["import", "focus", str(path)]) == 2
+    errors = capfd.readouterr().err.strip().splitlines()
+    assert len(errors) == 1
+    assert "cannot be read" in errors[0]
+
+
+def test_a_parquet_bomb_is_refused_before_it_unpacks(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    many = arrow.table({"BilledCost": arrow.array([0.0]).take(arrow.array([0] * 6_000_000))})
+    parquet.write_table(many, tmp_path / "many.parquet", compression="zstd")
+    long = arrow.DictionaryArray.from_arrays(arrow.array([0] * 1_000_000), arrow.array(["x" * 1_000_000]))
+    parquet.write_table(arrow.table({"BilledCost": long}), tmp_path / "long.parquet", compression="zstd")
+    for name, wanted in (("many", "would unpack to more than is read"), ("long", "a cell is longer than is read")):
+        path = tmp_path / f"{name}.parquet"
+        assert path.stat().st_size < 2_000_000
+        assert main(["import", "focus", str(path), "--out", str(tmp_path / "out.csv")]) == 2
+        errors = capfd.readouterr().err.strip().splitlines()
+        assert len(errors) == 1
+        assert wanted in errors[0]
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_truncated_parquet_is_one_line(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.table({"BilledCost": ["1"] * 1000}), tmp_path / "whole.parquet")
+    content = (tmp_path / "whole.parquet").read_bytes()
+    (tmp_path / "bill.parquet").write_bytes(content[: len(content) // 2])
+    assert main(["import", "focus", str(tmp_path / "bill.parquet")]) == 2
+    errors = capfd.readouterr().err.strip().splitlines()
+    assert len(errors) == 1
+    assert "cut off" in errors[0]
+
+
+def test_a_file_that_is_there_is_left_as_it_is(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bill.csv").write_text(text())
+    (tmp_path / "mine-usage.csv").write_text("mine\n")
+    assert main(["init", str(tmp_path / "mine.yaml"), "--from-bill", str(tmp_path / "bill.csv")]) == 2
+    assert "is there already" in capfd.readouterr().err
+    assert (tmp_path / "mine-usage.csv").read_text() == "mine\n"
+    assert not (tmp_path / "mine.yaml").exists()
+
+
+def test_two_bills_of_one_month_overlap(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for name in ("one.csv", "two.csv"):
+        (tmp_path / name).write_text(text())
+    words = ["--from-bill", str(tmp_path / "one.csv"), "--from-bill", str(tmp_path / "two.csv")]
+    assert main(["init", str(tmp_path / "mine.yaml"), *words]) == 2
+    assert "overlapping periods: two of the bills are of 2025-01" in capfd.readouterr().err
