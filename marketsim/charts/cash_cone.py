@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -10,6 +12,9 @@ from marketsim.charts import palette, timeline
 from marketsim.charts.chart import Chart, Figures, NothingToDraw, Tables
 from marketsim.charts.sheet import LABEL, SMALL, Sheet
 from marketsim.i18n.locale import Said, said
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PREFIX = "cash_usd/month/"
 
@@ -71,14 +76,19 @@ def paint(sheet: Sheet, figures: Figures) -> None:
     text = locale.text("chart.cash_cone.trough", low=value) + (" " if inside else "")
     where = {"ha": "right" if inside else "left", "va": "top"}
     sheet.halo(sheet.write(axes, trough, value - room * 0.6, text, LABEL, True, zorder=6, **where))
-    for name, key in (
-        (high, "word.p90" if high == "p90" else "word.most"),
-        (low, "word.p10" if low == "p10" else "word.least"),
-    ):
-        sheet.write(
-            axes, month[-1], table[name].iloc[-1], " " + locale.text(key), SMALL, colour=palette.QUIET, va="center"
-        )
+    _end_names(sheet, axes, table, low, high)
     sheet.top_name("axis.cash")
+
+
+def _end_names(sheet: Sheet, axes: Axes, table: pd.DataFrame, low: str, high: str) -> None:
+    """What the edges of the cone are, at its right end; pushed apart where they would touch."""
+    limits = axes.get_ylim()
+    line = (limits[1] - limits[0]) * SMALL * 1.2 / 72 / (axes.get_position().height * sheet.height)
+    top, bottom = float(table[high].iloc[-1]), float(table[low].iloc[-1])
+    push = max(line - (top - bottom), 0.0) / 2
+    for name, at in ((high, top + push), (low, bottom - push)):
+        words = " " + sheet.locale.text(f"word.{name}")
+        sheet.write(axes, float(table["month"].iloc[-1]), at, words, SMALL, colour=palette.QUIET, va="center")
 
 
 CHART = Chart(

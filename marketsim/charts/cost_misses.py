@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COVER = 0.8  # of outcomes, were they normal: the ellipse says of two numbers what P10-P90 says of one
+MATERIAL = 0.1  # of misses: fewer by less than this share is nothing to pay for
 COST, MISS = "total_cost_usd", "missed_deadline_share"
 
 
@@ -65,14 +66,19 @@ def _front(table: pd.DataFrame) -> list[bool]:
 
 
 def _message(table: pd.DataFrame, replications: pd.DataFrame) -> Said:
-    """Whether more money buys fewer misses: only what the paired differences tell apart from chance counts."""
+    """Whether more money buys fewer misses: a tenth at least, and more than chance by the paired differences."""
     known = rows(table)
     cheap = min(known, key=lambda row: (row["cost_mean"], row["miss_mean"]))
     values = {"policy": cheap["policy"], "share": cheap["miss_mean"], "cost": cheap["cost_mean"]}
     if cheap["miss_mean"] <= min(row["miss_mean"] for row in known):
         return said("chart.cost_misses.both", **values)
     chance = 0.05 / max(len(known) - 1, 1)  # of any of the comparisons being wrong, shared out
-    better = [row for row in known if _misses_fewer(replications, row["policy"], cheap["policy"], 1 - chance)]
+    better = [
+        row
+        for row in known
+        if row["miss_mean"] <= (1 - MATERIAL) * cheap["miss_mean"]
+        and _misses_fewer(replications, row["policy"], cheap["policy"], 1 - chance)
+    ]
     if not better:
         return said("chart.cost_misses.same", **values)
     safe = min(better, key=lambda row: (row["miss_mean"], row["cost_mean"]))

@@ -121,6 +121,7 @@ class Sheet:
     def wrapped(self, text: str, size: float, bold: bool, inches: float) -> list[str]:
         """The text in lines that fit; broken at blanks, and between Chinese characters."""
         lines, line = [], ""
+        inches *= 0.97  # letters are a little wider at other resolutions
         for piece in _pieces(text):
             if line and self.inches((line + piece).rstrip(), size, bold) > inches:
                 lines.append(line.rstrip())

@@ -27,8 +27,10 @@ WIDE, TALL = 13.333, 7.5  # inches
 EDGE = 0.6
 BODY = (EDGE, 1.75, WIDE - 2 * EDGE, 4.95)  # left, top, width, height
 MOST_CHARTS = 9
-ORDER = ("cost_stack", "cost_misses", "differences", "distribution", "cash_cone", "breakeven", "tornado", "demand_capacity",
-         "misses", "week", "spot_market", "changes", "levers", "invoices", "story")  # fmt: skip
+ORDER = (
+    "cost_stack", "cost_misses", "differences", "distribution", "cash_cone", "breakeven", "tornado",
+    "demand_capacity", "misses", "week", "spot_market", "changes", "levers", "invoices", "story",
+)  # fmt: skip
 
 
 def write(

@@ -123,3 +123,20 @@ def test_nothing_to_draw_says_what_is_missing(tables):
     nobody = tables["replications"].assign(missed_deadline_share=float("nan"))
     with pytest.raises(NothingToDraw, match="no job has a deadline"):
         charts.KINDS["cost_misses"].figures({**tables, "replications": nobody})
+
+
+def test_money_buys_fewer_misses_only_where_that_is_more_than_chance_and_more_than_a_tenth():
+    from marketsim.i18n.locale import Locale
+    from marketsim.report import tables as of
+
+    def message(dear_shares):
+        made = handmade.results(n=10)
+        cheap, dear = made.rows["rent-and-burst"], made.rows["build"]
+        for place, share in enumerate(dear_shares):
+            cheap[place]["missed_deadline_share"], dear[place]["missed_deadline_share"] = 0.2, share
+        made.rows = {"rent-and-burst": cheap, "build": dear}
+        return Locale().say(charts.KINDS["cost_misses"].figures(of.of_results(made)).message)
+
+    assert "no other policy clearly misses fewer" in message([0.19] * 10)
+    assert "no other policy clearly misses fewer" in message([0.0, 0.3] * 5)
+    assert "more buys fewer misses: build misses 5" in message([0.05] * 10)
