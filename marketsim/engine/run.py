@@ -648,9 +648,9 @@ class Engine:
             if last.done > safe:
                 safe, checkpoint_s = last.done, last.checkpoint_s + how.cost_s
                 at = at._replace(done=safe)
-        job.kept += safe
-        if job.kept >= self.work[job.id]:
+        if job.kept + (at.safe if keep_done else safe) >= self.work[job.id]:
             cause = FINISHED  # it stood there only for the clock
+        job.kept += safe
         self.ledger.stopped.write((now, job.id, job.attempt, cause, safe, at.done - safe, at.overhead_s, checkpoint_s))
         self._free(job)
 
