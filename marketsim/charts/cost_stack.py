@@ -118,7 +118,8 @@ def _ends(sheet: Sheet, axes: Axes, row: dict[str, Any], place: float, span: flo
     if np.isfinite(row["p10"]):
         ranked.outcomes(axes, row["p10"], row["p90"], place + 0.40)
         far = max(far, float(row["p90"]))
-    ranked.interval(axes, row["mean"], row["low"], row["high"], place)
+    tall = axes.get_position().height * sheet.height / (axes.get_ylim()[1] - axes.get_ylim()[0])  # inches a row
+    ranked.interval(axes, row["mean"], row["low"], row["high"], place, min(0.13, 0.07 / tall))
     text = sheet.write(
         axes,
         max(far, row["mean"]) + span * 0.012,
