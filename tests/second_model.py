@@ -406,11 +406,15 @@ class Market:
                 self.release(one)
 
     def price_rest(self, job: Job) -> None:
-        """At the price of the on-demand offer at the end, for the share of its instances that the job holds."""
+        """As a lease of its own at the on-demand price of the end: boot, overhead, work, whole quanta."""
         need = self.needs[job.id]
-        offer = next(one for one in self.world.offers if one.kind == "on_demand")
+        index = next(place for place, one in enumerate(self.world.offers) if one.kind == "on_demand")
+        offer = self.world.offers[index]
         assert offer.price is not None
-        left = int(self.world.jobs.work[job.id]) - job.kept
-        seconds = -(-left * 1_000_000 // (need.gang_milli * offer.speed_for(need)))
-        share = need.instances if need.instances > 1 else need.milli / offer.shape.milli
-        self.backlog += round(seconds / 3600 * offer.price.at(self.env.now) * share * 1_000_000)
+        job.offer, job.attempts = index, 1
+        seconds = len(self.walk(job))
+        if job.kept < int(self.world.jobs.work[job.id]):
+            seconds = max(seconds + offer.boot_s, offer.minimum_s)
+            while seconds % offer.quantum_s:
+                seconds += 1
+            self.backlog += round(seconds / 3600 * offer.price.at(self.env.now) * need.instances * 1_000_000)

@@ -1,4 +1,8 @@
-"""What is left undone at the end of the drain, priced at on-demand, so that putting work off is no saving."""
+"""What is left undone at the end of the drain, priced at on-demand, so that putting work off is no saving.
+
+Each job is priced as if it were started at that second on a lease of its own, boot, overhead and whole quanta included:
+a share of one would be cheaper than what a job that is run in time pays for, wherever leases are not quite full.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +28,19 @@ def value(engine: Engine, left: Iterable[tuple[int, int, int]]) -> None:
             engine.ledger.unpriced_jobs += 1
             continue
         offer, usd_per_hour = priced
-        need = engine.needs[need_index]
-        seconds = progress.compute_s(work, need.gang_milli, engine.speed_ppm[need_index][offer])
-        share = need.instances if need.instances > 1 else need.milli / engine.pools[offer].milli
-        micro = round(seconds / HOUR_S * usd_per_hour * share * MICRO)
+        need, seconds = engine.needs[need_index], _lease_s(engine, need_index, offer, work)
+        micro = round(seconds * usd_per_hour * need.instances * MICRO / HOUR_S)
         engine.books.post(now, BACKLOG, CASH, micro, micro, offer, JOB, job, job)
+
+
+def _lease_s(engine: Engine, need_index: int, offer: int, work: int) -> int:
+    """Seconds that a lease for the work alone would be billed; 0 where nothing is left."""
+    if work <= 0:
+        return 0
+    need, terms = engine.needs[need_index], engine.pools[offer].offer
+    how, speed = need.checkpoint, engine.speed_ppm[need_index][offer]
+    held_s = terms.boot_s + progress.held_s(work, need.gang_milli, speed, how.start_s, how)
+    return -(-max(held_s, terms.minimum_s) // terms.quantum_s) * terms.quantum_s
 
 
 def _price(engine: Engine, need_index: int) -> tuple[int, float] | None:
@@ -40,5 +52,5 @@ def _price(engine: Engine, need_index: int) -> tuple[int, float] | None:
         if price is None or not speed or (named is not None and pool.offer.id != named):
             continue
         usd = price.at(now)
-        choices.append((pool.offer.kind != "on_demand", usd / pool.milli / speed, pool.index, usd))
+        choices.append((pool.offer.kind != "on_demand", usd / speed, pool.index, usd))
     return min(choices)[2:] if choices else None
