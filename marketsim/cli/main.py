@@ -28,6 +28,7 @@ COMMANDS = {  # in the order in which they are met; the module holds a command o
     "run": "run",
     "compare": "compare",
     "report": "report",
+    "serve": "serve",
     "what-if": "what_if",
     "sweep": "sweep",
     "breakeven": "breakeven",

@@ -100,7 +100,7 @@ def command(
             fresh=begin == "fresh",
         )
     if not plain:
-        pictures.add(results, folder, found, given)
+        pictures.add(results, folder)
     return told(results, found, folder, as_json, quiet, conditions, scenario, edits)
 
 
