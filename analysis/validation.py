@@ -256,9 +256,8 @@ def contracts(tally: Tally) -> None:
     print(f"{'provider':10s} {'rows':>5s} {'discount':>9s} {'median error':>13s} {'largest':>8s}  worst row")
     skipped: dict[str, int] = {}
     for provider in sorted({row.provider for row in rows()}):
-        listed = [
-            row for row in rows() if row.provider == provider and row.price("commit1y") and row.price("on_demand")
-        ]
+        own = [row for row in rows() if row.provider == provider]
+        listed = [row for row in own if row.price("commit1y") and row.price("on_demand")]
         names = {row.instance for row in listed}
         if len(names) < 3:
             skipped[provider] = len(own)
