@@ -23,6 +23,15 @@ NEEDED = tuple(
                     "InvoiceIssuerName", "ProviderName", "PublisherName", "ServiceCategory", "ChargeDescription")
 )  # fmt: skip
 CHARGES = ("Usage", "Purchase", "Tax", "Credit", "Adjustment")
+PROVIDERS = {
+    "amazon web services": "AWS",
+    "amazon web services, inc.": "AWS",
+    "microsoft": "Azure",
+    "microsoft azure": "Azure",
+    "google": "GCP",
+    "google cloud": "GCP",
+    "google cloud platform": "GCP",
+}
 _TEXTS = (
     "ServiceName", "ServiceCategory", "ChargeDescription", "ChargeClass", "PricingCategory", "PricingUnit",
     "ConsumedUnit", "CommitmentDiscountId", "CommitmentDiscountStatus", "RegionId", "ResourceId", "ResourceType",
@@ -58,7 +67,7 @@ def read(path: pathlib.Path) -> Imported:
         periods.setdefault(period, (begins[row], ends[row], row))
         plain = Line(
             from_s[row], to_s[row], starts[row][:7], of_billed.micro(billed[row]), of_effective.micro(effective[row]),
-            "unmapped", provider=text["ProviderName"] or text["ServiceProviderName"] or "unknown",
+            "unmapped", provider=_provider(text["ProviderName"] or text["ServiceProviderName"]),
             region=text["RegionId"], service=text["ServiceName"], what=_what(text), resource=text["ResourceId"],
             commitment=text["CommitmentDiscountId"],
         )  # fmt: skip
@@ -85,6 +94,11 @@ def _charge(text: str) -> str:
     if text not in CHARGES:
         raise ValueError(f"is none of {', '.join(CHARGES)}")
     return text
+
+
+def _provider(name: str) -> str:
+    """The package's name of a provider, which price lists and credits go by; another's own name as it stands."""
+    return PROVIDERS.get(name.strip().lower(), name.strip() or "unknown")
 
 
 def _what(text: dict[str, str]) -> str:
