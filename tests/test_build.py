@@ -85,6 +85,16 @@ def test_a_demand_more_changes_no_other_draw(base: Scenario) -> None:
     assert before.services[0].requests_per_s == after.services[0].requests_per_s
 
 
+def test_two_workloads_with_the_same_settings_are_thrown_apart(base: Scenario) -> None:
+    twin = base.changed({"demand.twin": scenario.to_data(base)["demand"]["train"]})
+    world = build.build(twin, 0)
+    names = np.array([world.jobs.needs[need].workload for need in world.jobs.need])
+    mine, other = (world.jobs.work[names == name] for name in ("train", "twin"))
+    count = min(len(mine), len(other))
+    assert count > 100
+    assert not set(mine[:count].tolist()) & set(other[:count].tolist())
+
+
 def test_a_longer_horizon_appends_and_changes_nothing(base: Scenario) -> None:
     before, after = build.build(base, 0), build.build(base.changed(["horizon=90 d"]), 0)
     count = len(before.jobs)
