@@ -118,7 +118,7 @@ class SlottedRule(base.PlacementBase):
 
     def _why(self, job: say.JobView, pick: Pick) -> say.Because | None:
         """The last slot of the job, in words."""
-        if not self.explain:
+        if not self.explain or job.id not in self._slots:
             return None
         slot = self._slots[job.id]
         return self.because(
@@ -140,6 +140,8 @@ class SlottedRule(base.PlacementBase):
         on_demand = choices.cheapest(job, choices.on_demand[need], view)
         spot = choices.cheapest(job, choices.spot[need], view)
         on_spot = self._kind.get(job.offer or "") == SPOT
+        if not choices.any[need]:
+            return IDLE, None  # no offer of this market can ever hold it
         slot = self._slot(job, view, spot is not None or on_spot)
         if self.explain:
             self._slots[job.id] = slot
