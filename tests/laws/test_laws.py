@@ -1,0 +1,562 @@
+"""Laws that no world, policy or throw of the dice may break, on random small worlds with every kind of rule."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from random_worlds import HORIZON_S, PLACEMENTS, jobs_of, longer, policies, worlds
+from small_worlds import (
+    Decider,
+    Job,
+    Plan,
+    billed,
+    burst,
+    effective,
+    market,
+    need,
+    own,
+    owned,
+    rules,
+    spells,
+    spot,
+    steps,
+    world,
+)
+
+from marketsim.demand.job import NEVER, Need
+from marketsim.engine.run import run
+from marketsim.ledger import ACCOUNT, CAUSE, CAUSES, REFERENCE, TABLES, Ledger
+from marketsim.metrics.books import cash_identity, trial_balance
+from marketsim.metrics.measure import measure
+from marketsim.metrics.measured import Measured
+from marketsim.metrics.utilization import spent
+from marketsim.path import Path
+from marketsim.policies import policy as say
+from marketsim.supply.offer import OutageLaw
+from marketsim.units import HOUR_S, MICRO, MILLI
+from marketsim.world import Order, World
+
+quick = settings(max_examples=15, deadline=None, derandomize=True)
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+
+
+def rows(ledger: Ledger) -> dict[str, list[Any]]:
+    """All that was written down."""
+    return {name: ledger.tables[name].rows().tolist() for name in TABLES}
+
+
+# ------------------------------------------------------------------------------------------------ what is conserved
+
+
+def check_jobs(made: World, ledger: Ledger) -> None:
+    """Each job comes to one end, or waits for one that did not finish, or was never let in."""
+    last = Counter(row[1] for row in ledger.stopped.rows().tolist() if CAUSES[row[3]] in ENDS)
+    finished = {row[1] for row in ledger.stopped.rows().tolist() if CAUSES[row[3]] == "finished"}
+    assert set(last.values()) <= {1}
+    for job in range(len(made.jobs)):
+        if job not in last:
+            start, after = made.jobs.after_start, made.jobs.after
+            assert start is not None
+            assert after is not None
+            assert not set(after[start[job] : start[job + 1]].tolist()) <= finished
+
+
+ENDS = {"finished", "left", "refused", "cancelled", "unfinished"}
+
+
+def check_attempts(made: World, ledger: Ledger) -> None:
+    """One stop for each start, one after the other, never before the arrival or a predecessor's end."""
+    starts = ledger.started.rows().tolist()
+    stops = [row for row in ledger.stopped.rows().tolist() if row[2]]
+    assert Counter((row[1], row[2]) for row in starts) == Counter((row[1], row[2]) for row in stops)
+    measured = Measured(made, ledger)
+    for job, found in spells(made, ledger).items():
+        assert found[0].start_s >= measured.placeable_s[job]
+        assert all(one.start_s <= one.stop_s for one in found)
+        assert all(one.stop_s <= other.start_s for one, other in itertools.pairwise(found))
+
+
+def check_time(made: World, ledger: Ledger) -> None:
+    """Rows come in order of time, and none after the end."""
+    for name in ("started", "stopped", "launched", "released", "scaled", "signed"):
+        times = ledger.tables[name].column("t_s")
+        assert (np.diff(times) >= 0).all(), name
+        assert not len(times) or 0 <= times[0] <= times[-1] <= ledger.end_s
+
+
+def check_work(made: World, ledger: Ledger) -> None:
+    """What is kept adds up to the work of who finished; no attempt does more than its seconds allow."""
+    measured = Measured(made, ledger)
+    tries = measured.attempts
+    kept = np.zeros(len(made.jobs), np.int64)
+    np.add.at(kept, tries.job, tries.kept)
+    done = measured.finish_s < NEVER
+    assert (kept[done] == made.jobs.work[done]).all()
+    assert (kept <= made.jobs.work).all()
+    assert (tries.kept >= 0).all()
+    assert (tries.lost >= 0).all()
+    needs = [made.jobs.needs[index] for index in made.jobs.need[tries.job]]
+    speed = [made.offers[offer].speed_for(one) for offer, one in zip(tries.offer, needs, strict=True)]
+    rate = np.array([one.gang_milli for one in needs], np.int64) * np.array(speed, np.int64)
+    worked_s = np.maximum(tries.stop_s - tries.ready_s, 0) - tries.overhead_s - tries.checkpoint_s
+    assert (worked_s >= 0).all()
+    assert ((tries.kept + tries.lost) * 10**6 <= rate * worked_s).all()
+    whole = (tries.cause == CAUSE["finished"]) & (worked_s > 0)
+    assert ((tries.kept + tries.lost)[whole] * 10**6 > (rate * (worked_s - 1))[whole]).all()
+
+
+def check_capacity(made: World, ledger: Ledger) -> None:
+    """At no instant is more of an instance held than it has, or more held than the market and contracts allow."""
+    measured = Measured(made, ledger)
+    leases, holdings = measured.leases, measured.holdings
+    for lease in range(len(leases.instance)):
+        mine = holdings.lease == lease
+        spans = np.stack([holdings.from_s[mine], holdings.to_s[mine]])
+        assert (spans >= leases.from_s[lease]).all()
+        assert (spans <= leases.to_s[lease]).all()
+        whole = np.where(_gangs(measured)[mine], leases.milli[lease], holdings.milli[mine])
+        assert _peak(spans[0], spans[1], whole) <= leases.milli[lease]
+    for index, offer in enumerate(made.offers):
+        here = leases.offer == index
+        for seat in set(leases.seat[here].tolist()):
+            one = here & (leases.seat == seat)
+            assert _peak(leases.from_s[one], leases.to_s[one], np.ones(one.sum(), np.int64)) <= 1
+        metered = here & (leases.commitment < 0)
+        for row in np.flatnonzero(metered):
+            at_s = leases.from_s[row]
+            held = int(
+                (
+                    (leases.from_s <= at_s) & (leases.to_s > at_s) & metered & (leases.instance <= leases.instance[row])
+                ).sum()
+            )
+            assert held <= offer.launchable.at(int(at_s))
+        for at_s in offer.keepable.times_s[1:].tolist():
+            staying = metered & (leases.from_s < at_s) & (leases.to_s > at_s + offer.notice_s)
+            assert int(staying.sum()) <= offer.keepable.at(at_s) or at_s > ledger.end_s
+
+
+def _gangs(measured: Measured) -> np.ndarray:
+    """Which holdings are whole instances of a gang."""
+    holdings = measured.holdings
+    return (
+        np.where(holdings.attempt >= 0, measured.attempts.gang[holdings.attempt] > 1, False)
+        if len(measured.attempts.gang)
+        else np.zeros(len(holdings.attempt), bool)
+    )
+
+
+def _peak(from_s: np.ndarray, to_s: np.ndarray, amount: np.ndarray) -> int:
+    """The most held at once; what ends at a second has gone before what begins there."""
+    events = sorted([*zip(to_s.tolist(), [0] * len(to_s), (-amount).tolist(), strict=True),
+                     *zip(from_s.tolist(), [1] * len(from_s), amount.tolist(), strict=True)])  # fmt: skip
+    level = peak = 0
+    for _, _, change in events:
+        level += change
+        peak = max(peak, level)
+    return peak
+
+
+def check_gangs(made: World, ledger: Ledger) -> None:
+    """A gang holds other instances, whole, on one group of a fabric, from one second to another."""
+    leases = Measured(made, ledger).leases
+    seat, offer = (
+        dict(zip(leases.instance, leases.seat, strict=True)),
+        dict(zip(leases.instance, leases.offer, strict=True)),
+    )
+    members: dict[tuple[int, int], list[int]] = {}
+    first = {(row[1], row[2]): row[4] for row in ledger.started.rows().tolist()}
+    for job, attempt, instance in ledger.gangs.rows().tolist():
+        members.setdefault((job, attempt), [first[job, attempt]]).append(instance)
+    for (job, _), held in members.items():
+        assert len(set(held)) == len(held) == made.jobs.needs[made.jobs.need[job]].instances
+        group = {(offer[one], seat[one] // made.offers[offer[one]].shape.largest_gang) for one in held}
+        assert len(group) == 1
+
+
+def check_gpu_seconds(made: World, ledger: Ledger) -> None:
+    """What was paid for or owned is useful, boot, restart, checkpoint, lost, down or idle, and none is negative."""
+    parts = spent(Measured(made, ledger))
+    total = sum(parts[name] for name in parts if name != "paid")
+    assert np.allclose(total, parts["paid"], rtol=1e-12, atol=1e-6)
+    for name, amount in parts.items():
+        assert (amount >= -1e-6 * (1 + parts["paid"])).all(), name
+
+
+def check_money(made: World, ledger: Ledger) -> None:
+    """Books balance, cash is what the postings say, and every posting points at what it is for."""
+    measured = Measured(made, ledger)
+    assert sum(trial_balance(measured).values()) == 0
+    assert cash_identity(measured).holds
+    posted, leases = measured.rows("posted"), measured.leases
+    assert ((posted.billed >= 0) & (posted.effective >= 0)).all()
+    of_lease = (posted.reference == REFERENCE["lease"]) & (posted.debit == ACCOUNT["expense:usage"])
+    paid: Counter[int] = Counter()
+    bills = np.stack([posted.number, posted.billed, posted.effective])[:, of_lease]
+    for instance, billed_micro, effective_micro in bills.T.tolist():
+        assert billed_micro in (0, effective_micro)
+        paid[instance] += effective_micro
+    metered = leases.commitment < 0
+    for instance, offer, from_s, to_s in zip(
+        leases.instance[metered], leases.offer[metered], leases.from_s[metered], leases.paid_s[metered], strict=True
+    ):
+        price = made.offers[offer].price
+        assert price is not None
+        wanted = round(price.integral(int(from_s), int(from_s + to_s)) * MICRO / HOUR_S)
+        assert paid.pop(int(instance), 0) == wanted
+    assert not paid
+    signed = set(ledger.signed.column("commitment").tolist()) | {0}
+    of_contract = posted.reference == REFERENCE["commitment"]
+    assert set(posted.number[of_contract].tolist()) <= signed
+
+
+def check_finite(made: World, ledger: Ledger) -> None:
+    """Every figure is a number or is not defined."""
+    assert all(value is None or np.isfinite(value) for value in measure(made, ledger).values())
+
+
+CHECKS = [check_jobs, check_attempts, check_time, check_work, check_capacity, check_gangs, check_gpu_seconds,
+          check_money, check_finite]  # fmt: skip
+
+
+def check_all(made: World, policy: say.Policy) -> None:
+    """Every law of a single run."""
+    before = made.exogenous_hash
+    ledger = run(made, policy)
+    for check in CHECKS:
+        check(made, ledger)
+    assert replace(made).exogenous_hash == before  # nobody wrote on what was drawn
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(worlds(), policies())
+def test_a_run_keeps_every_law(made, policy):
+    check_all(made, policy)
+
+
+@pytest.mark.slow
+@settings(max_examples=3_000, deadline=None, derandomize=True)
+@given(worlds(), policies())
+def test_many_runs_keep_every_law(made, policy):
+    check_all(made, policy)
+
+
+@quick
+@given(worlds(), policies())
+def test_the_same_run_gives_the_same_ledger(made, policy):
+    assert rows(run(made, policy)) == rows(run(made, policy))
+
+
+@quick
+@given(worlds(), st.lists(policies(), min_size=2, max_size=4))
+def test_every_policy_meets_the_same_throw(made, several):
+    hashes = set()
+    for policy in several:
+        run(made, policy)
+        hashes.add(replace(made).exogenous_hash)
+    assert hashes == {made.exogenous_hash}
+
+
+@quick
+@given(worlds(services=False), policies(signs=False))
+def test_the_mean_number_of_gpus_asked_for_is_arrivals_times_their_stay(made, policy):
+    """Little's law on the sample path: an integral over time that the run keeps against a sum over jobs."""
+    seen: list[float] = []
+
+    def at_end(view: say.View) -> list[say.Action]:
+        seen[:] = view.demand_gpus(0, HORIZON_S)
+        return []
+
+    watcher = Plan({})
+    watcher.bind = lambda setup: _Watcher(at_end)  # type: ignore[method-assign]
+    late = replace(made, horizon_s=HORIZON_S + 10)
+    ledger = run(late, replace(policy, procurement=watcher))
+    stays = 0
+    joined = Measured(late, ledger).placeable_s
+    gone = {row[1]: row[0] for row in ledger.stopped.rows().tolist() if CAUSES[row[3]] in ENDS}
+    for job in range(len(late.jobs)):
+        if joined[job] < NEVER and job in gone and gone[job] != joined[job]:
+            milli = late.jobs.needs[late.jobs.need[job]].gang_milli
+            stays += milli * max(min(gone[job], HORIZON_S) - min(int(joined[job]), HORIZON_S), 0)
+    assert seen[0] * HORIZON_S * MILLI == pytest.approx(stays, rel=1e-9, abs=1e-6)
+
+
+class _Watcher:
+    review_every_s = HORIZON_S
+
+    def __init__(self, look):
+        self._look = look
+
+    def review(self, view):
+        return self._look(view) if view.now_s else []
+
+
+# ------------------------------------------------------------------------------------------------- what is not known
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(worlds(), policies(clairvoyant=False), st.data())
+def test_the_truth_changes_no_decision_before_it_shows(made, policy, data):
+    """One job's true work is another and its estimate is not: all is the same until the first of its two ends."""
+    job = data.draw(st.integers(0, len(made.jobs) - 1))
+    work = data.draw(st.integers(1, 200)) * 1_000
+    other = longer(made, job, work)
+    one, two = run(made, policy), run(other, policy)
+    shows = min(_ends(one, job), _ends(two, job))
+    for name in ("started", "stopped", "launched", "released", "scaled", "gangs", "signed"):
+        place = TABLES[name].index("t_s") if "t_s" in TABLES[name] else None
+        if place is None:
+            continue
+        before = [[row for row in rows(ledger)[name] if row[place] < shows] for ledger in (one, two)]
+        assert before[0] == before[1], name
+
+
+def _ends(ledger: Ledger, job: int) -> int:
+    return min((row[0] for row in ledger.stopped.rows().tolist() if row[1] == job and CAUSES[row[3]] in ENDS),
+               default=ledger.end_s)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------- what is fair
+
+
+@quick
+@given(worlds(), policies(signs=False), st.sampled_from([70, 400]))
+def test_signing_on_the_last_day_improves_no_headline(made, policy, term_s):
+    late = Plan({HORIZON_S - 1: [say.Sign("rent", 1, term_s)]})
+    plain, signed = (measure(made, run(made, replace(policy, procurement=one))) for one in (None, late))
+    assert signed["total_cost_usd"] is not None
+    if made.drain_s == 0:  # else what was signed may do work in the drain that somebody else was paid for
+        assert signed["total_cost_usd"] >= plain["total_cost_usd"]
+        assert signed["total_with_penalties_usd"] >= plain["total_with_penalties_usd"]
+
+
+@quick
+@given(jobs_of(chains=False), st.integers(0, 5), st.sampled_from([1, 60]), st.sampled_from([0, 45]))
+def test_putting_work_off_is_no_saving(jobs, boot_s, quantum_s, minimum_s):
+    """Who never starts anything pays at the end at least what on demand would have been."""
+    patient = [job._replace(need=replace(job.need, patience_s=NEVER, data_gb=0.0)) for job in jobs]
+    offer = market(gpus=2, boot_s=boot_s, quantum_s=quantum_s, minimum_s=minimum_s)
+    made = world(patient, [offer], horizon_s=HORIZON_S)
+    idle = measure(made, run(made, Decider(lambda view: [])))
+    busy = measure(made, run(made, rules()))
+    assert idle["total_cost_usd"] >= busy["total_cost_usd"] - 1e-6 * len(jobs)
+    assert idle["missed_deadline_share"] is None or idle["missed_deadline_share"] >= busy["missed_deadline_share"]
+
+
+def test_a_stock_out_evicts_nobody():
+    @quick
+    @given(worlds(), policies())
+    def check(made, policy):
+        kept = tuple(
+            replace(one, keepable=Path.constant(10**9), outage=None) if one.price is not None else one
+            for one in made.offers
+        )
+        ledger = run(replace(made, offers=kept), policy)
+        assert CAUSE["reclaimed"] not in ledger.stopped.column("cause").tolist()
+        assert CAUSE["reclaimed"] not in ledger.released.column("cause").tolist()
+
+    check()
+
+
+# ----------------------------------------------------------------------------------- what only changes the names
+
+
+@quick
+@given(worlds(), policies(signs=False))
+def test_names_mean_nothing(made, policy):
+    renamed = replace(
+        made,
+        offers=tuple(replace(one, id=f"z{9 - place}-{one.id}") for place, one in enumerate(made.offers)),
+        orders=tuple(replace(order, offer=f"z9-{order.offer}") for order in made.orders),
+        jobs=replace(made.jobs, needs=tuple(replace(one, workload="other") for one in made.jobs.needs)),
+        services=tuple(replace(one, name="talk") for one in made.services),
+    )
+    assert rows(run(made, policy)) == rows(run(renamed, policy))
+
+
+@quick
+@given(jobs_of(), st.sampled_from([2, 5, 1_000]), st.booleans())
+def test_prices_times_k_are_the_same_schedule_at_k_times_the_cost(jobs, times, spot_too):
+    rates = steps((0, 3.6), (77, 2.7), (140, 5.4))
+    where = PLACEMENTS["spot_greedy" if spot_too else "on_demand_only"]
+    ledgers = []
+    for scale in (1, times):
+        priced = rates.map(lambda usd, scale=scale: usd * scale)
+        offers = [market(gpus=2, usd_per_hour=priced, gang=2), spot(there=steps((0, 2), (99, 1)), gpus=2, gang=2,
+                  usd_per_hour=priced.map(lambda usd: usd / 2))]  # fmt: skip
+        ledgers.append(run(world(jobs, offers, horizon_s=HORIZON_S), rules(where, blocking="skipping")))
+    for name in ("started", "stopped", "launched", "released"):
+        assert rows(ledgers[0])[name] == rows(ledgers[1])[name]
+    one, many = (effective(ledger, "expense:usage") for ledger in ledgers)
+    assert abs(many - times * one) <= times * len(ledgers[0].launched)
+
+
+@quick
+@given(jobs_of(chains=False), st.sampled_from([2, 60, 3_600]))
+def test_a_longer_second_is_the_same_story(jobs, stretch):
+    """Every time and all work stretched by a factor: the same events, stretched."""
+
+    def stretched(by: int) -> World:
+        def slow(one: Need) -> Need:
+            how = one.checkpoint
+            every_s = None if how.every_s is None else how.every_s * by
+            how = replace(how, every_s=every_s, cost_s=how.cost_s * by, restart_s=how.restart_s * by)
+            patience_s = one.patience_s if one.patience_s == NEVER else one.patience_s * by
+            return replace(one, checkpoint=how, patience_s=patience_s, data_gb=0.0)
+
+        table = [
+            Job(j.at_s * by, j.seconds * by, slow(j.need), j.deadline_s if j.deadline_s == NEVER else j.deadline_s * by,
+                (j.estimate_s or 1) * by)
+            for j in jobs
+        ]  # fmt: skip
+        there = Path.steps([(0, 2), (50 * by, 0), (90 * by, 3), (170 * by, 1)])
+        offers = [spot(gpus=2, there=there, notice_s=5 * by), market(gpus=2, can_start=1, boot_s=3 * by)]
+        return world(table, offers, horizon_s=HORIZON_S * by, drain_s=500 * by)
+
+    where = PLACEMENTS["spot_greedy"].model_copy(update={"wait_before_fallback": "never"})
+    plain, slow = (run(stretched(by), rules(where, blocking="skipping")) for by in (1, stretch))
+    for name, times_s in (("started", (0, 6)), ("stopped", (0,)), ("launched", (0, 4)), ("released", (0,))):
+        wanted = plain.tables[name].rows()
+        wanted[:, list(times_s)] *= stretch
+        if name == "stopped":
+            wanted[:, 4:] *= stretch
+        assert wanted.tolist() == slow.tables[name].rows().tolist(), name
+
+
+@quick
+@given(jobs_of(chains=False), st.integers(1, 3))
+def test_two_equal_pools_are_one_of_both(jobs, half):
+    """Single-GPU jobs first come first served: the same schedule on 2 x n as on n and n."""
+    single = [job._replace(need=need()) for job in jobs]
+    one = world(single, [own()], orders=(Order("own", 2 * half),))
+    two = world(single, [own("a"), own("b")], orders=(Order("a", half), Order("b", half)))
+    found = []
+    for made in (one, two):
+        ledger = run(made, rules(burst(None)))
+        found.append((ledger.started.rows()[:, :2].tolist(), sorted(ledger.stopped.rows()[:, :2].tolist())))
+    assert found[0] == found[1]
+
+
+# ------------------------------------------------------------------------------------------------- the simple ends
+
+
+@quick
+@given(worlds(), policies(signs=False))
+def test_without_work_only_what_stands_there_costs(made, policy):
+    empty = world([], made.offers, horizon_s=HORIZON_S, orders=made.orders)
+    ledger = run(empty, policy)
+    found = measure(empty, ledger)
+    assert billed(ledger, "expense:usage") == 0
+    held = sum(order.instances for order in made.orders)
+    assert found["total_cost_usd"] == pytest.approx(3e-6 * held * HORIZON_S)
+    assert found["missed_deadline_share"] is None
+
+
+@quick
+@given(jobs_of(chains=False))
+def test_without_limits_nobody_waits_and_each_pays_his_own(jobs):
+    single = [job._replace(need=need()) for job in jobs]
+    ledger = run(world(single, [market()], horizon_s=HORIZON_S), rules())
+    assert (ledger.started.column("t_s") == [job.at_s for job in single]).all()
+    assert billed(ledger, "expense:usage") == 1_000 * sum(job.seconds for job in single)
+
+
+@quick
+@given(worlds(), policies(signs=False))
+def test_rates_of_nothing_are_nothing(made, policy):
+    """Failures once in 10^12 years, notice, boot and lead of 0 s are the model without them."""
+    calm = tuple(replace(one, outage=None) for one in made.offers)
+    rare = tuple(replace(one, outage=OutageLaw(1e19, 5.0)) for one in made.offers)
+    assert rows(run(replace(made, offers=calm), policy)) == rows(run(replace(made, offers=rare), policy))
+
+
+@quick
+@given(jobs_of(chains=False), st.integers(1, 3), st.integers(1, 200), st.data())
+def test_more_slack_for_one_raises_no_misses_where_deadlines_do_not_order(jobs, gpus, slack_s, data):
+    """Strict first come first served."""
+    which = data.draw(st.integers(0, len(jobs) - 1))
+    assume(jobs[which].deadline_s < NEVER)
+    shared = [job._replace(need=_inside(job.need, gpus)) for job in jobs]
+    eased = list(shared)
+    eased[which] = shared[which]._replace(deadline_s=shared[which].deadline_s + slack_s)
+    assert _misses(eased, gpus) <= _misses(shared, gpus)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(jobs_of(chains=False), st.integers(2, 4))
+def test_one_gpu_more_raises_no_misses_under_strict_first_come_first_served(jobs, gpus):
+    """Of jobs of one GPU and of several, all on one machine. Not so where jobs behind a blocked head go on."""
+    shared = [job._replace(need=_inside(job.need, gpus)) for job in jobs]
+    assert _misses(shared, gpus + 1) <= _misses(shared, gpus)
+
+
+def _inside(one: Need, gpus: int) -> Need:
+    """A need of 1 or 2 whole GPUs that a machine of so many can hold."""
+    return need(min(max(round(one.milli / MILLI), 1), gpus))
+
+
+def _misses(jobs: list[Job], gpus: int) -> int:
+    made = owned(1, jobs, gpus=gpus, horizon_s=HORIZON_S)
+    return int(Measured(made, run(made, rules(burst(None)))).missed.sum())
+
+
+def test_a_miss_is_a_finish_strictly_after_the_deadline_or_none():
+    made = owned(1, [Job(0, 10, deadline_s=10), Job(0, 10, deadline_s=19), Job(0, 5_000, deadline_s=9_000)],
+                 horizon_s=30, drain_s=0)  # fmt: skip
+    assert Measured(made, run(made, rules(burst(None)))).missed.tolist() == [False, True, True]
+
+
+# --------------------------------------------------------------------------------------------- nobody else's dice
+
+
+def test_a_run_asks_no_global_dice_and_no_clock(monkeypatch):
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a run has its own dice and its own clock")
+
+    @settings(max_examples=10, deadline=None, derandomize=True)
+    @given(worlds(), policies())
+    def check(made, policy):
+        before = np.random.get_state()[1].tolist(), random.getstate()
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("random", "rand", "randn", "normal", "uniform", "choice", "integers", "seed", "default_rng"):
+                if hasattr(np.random, name):
+                    patch.setattr(np.random, name, never)
+            for name in ("random", "uniform", "choice", "randint", "shuffle", "seed"):
+                patch.setattr(random, name, never)
+            for name in ("time", "time_ns", "monotonic", "perf_counter", "sleep"):
+                patch.setattr(time, name, never)
+            measure(made, run(made, policy))
+        assert (np.random.get_state()[1].tolist(), random.getstate()) == before
+
+    check()
+
+
+def test_the_core_never_asks_what_day_it_is():
+    import ast
+    import pathlib
+
+    import marketsim
+
+    root = pathlib.Path(marketsim.__file__).parent
+    core = ["engine", "policies", "supply", "demand", "prices", "availability", "levers", "metrics"]
+    files = [path for part in core for path in (root / part).rglob("*.py") if "calibrate" not in path.parts]
+    files += [root / f"{name}.py" for name in ("world", "build", "ledger", "path", "streams", "throw", "units")]
+    assert len(files) > 100
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                assert not {"time", "random", "secrets", "uuid"} & {one.name for one in node.names}, path
+            if isinstance(node, ast.ImportFrom):
+                assert node.module not in ("time", "random", "secrets", "uuid"), path
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in ("now", "utcnow", "today") or isinstance(node.value, ast.Attribute) or (
+                    isinstance(node.value, ast.Name) and node.value.id not in ("datetime", "date")
+                ), path  # fmt: skip
