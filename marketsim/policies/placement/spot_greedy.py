@@ -9,14 +9,15 @@ from pydantic import Field
 from marketsim.policies import base
 from marketsim.policies import policy as say
 from marketsim.policies.placement.rule import Choices, Placement
-from marketsim.settings import Duration, Positive, Share
+from marketsim.settings import Duration, Positive, PositiveCount, Share
 from marketsim.units import HOUR_S
 
 
 class SpotGreedy(Placement):
     """Start on the cheapest spot offer; fall back to on-demand after a wait, and go back to spot if told to.
 
-    A job that was taken back waits for spot again, for as long.
+    A job that was taken back waits for spot again, for as long, until it has been tried `give_up_after` times: one
+    whose spells on spot are too short to keep any work would otherwise begin for ever.
     """
 
     kind: Literal["spot_greedy"] = "spot_greedy"
@@ -28,6 +29,9 @@ class SpotGreedy(Placement):
     )
     max_usd_per_gpu_hour: Positive | None = Field(default=None, description="the dearest spot price taken")
     min_on_demand_share: Share = Field(default=0.0, description="share of jobs, by number, that always take on-demand")
+    give_up_after: PositiveCount = Field(
+        default=20, description="attempts after which a job takes on-demand to its end (assumption)"
+    )
     return_to_spot: bool = Field(default=False, description="move back from on-demand once spot can be had again")
     review: Duration = Field(default=HOUR_S, description="how often a return to spot is considered")
 
@@ -50,7 +54,7 @@ class _SpotGreedy(base.PlacementBase):
     def leave_at(self, job: say.JobView, view: say.View) -> int | None:
         """When it has waited long enough for spot; at once where it always takes on-demand."""
         if self._always_on_demand(job):
-            return view.now_s
+            return view.now_s  # spot is not for it, or has failed it often enough
         wait_s = self._settings.wait_before_fallback
         return None if wait_s == "never" else view.now_s + wait_s
 
@@ -71,7 +75,9 @@ class _SpotGreedy(base.PlacementBase):
         return None if offer is None else say.Start(job.id, offer, why_so)
 
     def _always_on_demand(self, job: say.JobView) -> bool:
-        """Spread evenly over job numbers, so that any share is met from the first jobs on."""
+        """Whether spot is not for it: it has been tried often enough, or the share says so, spread over job numbers."""
+        if job.attempt >= self._settings.give_up_after:
+            return True
         share = self._spare
         return int((job.id + 1) * share) > int(job.id * share)
 
