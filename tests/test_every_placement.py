@@ -40,13 +40,13 @@ def test_the_settings_are_frozen_documented_and_named_as_in_the_table(name):
     assert kind.__doc__
     undocumented = [key for key, field in kind.model_fields.items() if key != "kind" and not field.description]
     assert not undocumented
-    with pytest.raises(ValueError, match="[Ff]rozen"):
+    with pytest.raises(ValueError, match=r"[Ff]rozen"):
         kind().kind = "another"
 
 
 @ALL
 def test_an_unknown_key_is_refused(name):
-    with pytest.raises(ValueError, match="[Ee]xtra"):
+    with pytest.raises(ValueError, match=r"[Ee]xtra"):
         KINDS[name].model_validate({"kind": name, "colour": "red"})
 
 
