@@ -90,6 +90,10 @@ def _offers(scenario: Scenario, throw: Throw) -> tuple[Offer, ...]:
 def _with_egress(offer: Offer, kind: supply.kind.OfferKind, scenario: Scenario) -> Offer:
     """The offer with the scenario's price of data taken out, where it has none of its own."""
     setting = scenario.network.usd_per_gb_egress
+    if offer.usd_per_gb_month_storage is None and offer.kind in OWN:
+        offer = replace(offer, usd_per_gb_month_storage=0.0)
+    if offer.gb_out_tiers is not None:
+        return offer
     if kind.usd_per_gb_out is not None or offer.kind in OWN:
         return offer
     if not isinstance(setting, CatalogueEgress):

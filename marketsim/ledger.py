@@ -60,7 +60,7 @@ CAUSES = (
 )
 CAUSE = {name: index for index, name in enumerate(CAUSES)}
 
-REFERENCES = ("lease", "commitment", "offer", "service", "job", "none")
+REFERENCES = ("lease", "commitment", "offer", "service", "job", "none", "lever")
 REFERENCE = {name: index for index, name in enumerate(REFERENCES)}
 
 TABLES: dict[str, tuple[str, ...]] = {

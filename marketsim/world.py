@@ -126,7 +126,7 @@ class World:
         add(self.horizon_s, self.drain_s, self.dice, jobs.needs, jobs.need, jobs.arrival_s, jobs.work, jobs.estimate)
         add(jobs.deadline_s, jobs.tenant, jobs.after_start, jobs.after)
         for offer in sorted(self.offers, key=lambda one: one.id):
-            add(offer.id, offer.launchable, offer.keepable, offer.price, offer.outage)
+            add(offer.id, offer.launchable, offer.keepable, offer.price, offer.outage, offer.down)
         for service in sorted(self.services, key=lambda one: one.name):
             add(service.name, service.requests_per_s, service.replica)
         for name in sorted(self.levers):

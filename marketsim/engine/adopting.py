@@ -14,7 +14,7 @@ from marketsim.units import MICRO
 if TYPE_CHECKING:
     from marketsim.engine.run import Engine
 
-LEVER, CASH, NONE = ACCOUNT["expense:lever"], ACCOUNT["cash"], REFERENCE["none"]
+LEVER, CASH, OF_LEVER = ACCOUNT["expense:lever"], ACCOUNT["cash"], REFERENCE["lever"]
 
 
 class Adopting:
@@ -42,7 +42,7 @@ class Adopting:
         now, work = engine.kernel._now, drawn.work
         if work.usd:
             micro = round(work.usd * MICRO)
-            engine.books.post(now, LEVER, CASH, micro, micro, -1, NONE, self._names.index(lever))
+            engine.books.post(now, LEVER, CASH, micro, micro, -1, OF_LEVER, self._names.index(lever))
         if work.work:
             job = engine.add_job(self._work_need[lever], work.work)
             self._jobs[job] = lever

@@ -73,6 +73,10 @@ class Capacity:
     def _take_back(self, pool: Pool, instance: Instance) -> None:
         """The instance goes; its jobs had the offer's notice to write a last checkpoint."""
         engine = self._engine
+        now = engine.kernel._now
+        whole = [to_s for from_s, to_s in pool.offer.down if from_s <= now < to_s]
+        if whole and pool.offer.sla is not None:  # not taken back for others: the provider is down, and may owe for it
+            engine.ledger.outages.write((now, pool.index, instance.seat, min(whole[0], engine.world.end_s)))
         pool.close(instance, OVER)
         engine.stop_all(instance, RECLAIMED, pool.offer.notice_s)
         engine.leases.release(pool, instance, RECLAIMED)

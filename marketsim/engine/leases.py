@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from marketsim.demand.job import Need
 from marketsim.engine import kernel
 from marketsim.engine.pool import Pool
-from marketsim.engine.state import NOTICE, OVER, UP, Instance, JobState
+from marketsim.engine.state import NOTICE, OVER, UP, Instance
 from marketsim.ledger import ACCOUNT, CAUSE, REFERENCE
-from marketsim.supply.offer import Offer
 from marketsim.units import HOUR_S, MICRO, MONTH_S
 
 if TYPE_CHECKING:
     from marketsim.engine.run import Engine
 
-USAGE, NETWORK, STORAGE = ACCOUNT["expense:usage"], ACCOUNT["expense:network"], ACCOUNT["expense:storage"]
-CASH, EQUITY = ACCOUNT["cash"], ACCOUNT["equity"]
-LEASE, OFFER = REFERENCE["lease"], REFERENCE["offer"]
+USAGE, CASH, EQUITY = ACCOUNT["expense:usage"], ACCOUNT["cash"], ACCOUNT["equity"]
+LEASE = REFERENCE["lease"]
 FINISHED = CAUSE["finished"]
 
 
-class _Copy(NamedTuple):
-    """A workload's data at a place: how much, since when it is paid for, when they are there."""
-
-    data_gb: float
-    since_s: int
-    there_s: int
-
-
 class Leases:
-    """Launches, holds, bills and releases instances; keeps the copies of data that jobs brought along."""
+    """Launches, holds, bills and releases instances."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._count = 0
         self._billed_micro: dict[int, int] = {}  # of leases that are billed month by month
         self._monthly_to_s = 0  # up to when storage and other burn are charged
-        self._copies: dict[tuple[str, str, str], _Copy] = {}  # by workload, provider and zone
         world = engine.world
         self._watch_cash = world.money.stop_when_insolvent and world.money.cash_micro is not None
         engine.kernel.call_at(MONTH_S, kernel.LAST, self._month, 0)
@@ -94,50 +82,6 @@ class Leases:
             instance.sole_job, instance.sole_service = job, service
         elif instance.sole_job != job or instance.sole_service != service:
             instance.other_users = True
-
-    def data_usd(self, need: Need, pool: Pool) -> float | None:
-        """USD of copying a workload's data to the offer's place; None where they lie there, or it has none.
-
-        They come out of the place that holds them and asks least for a GB taken out, and in at the offer's price. From
-        nowhere in the market, as at first, they come out of the startup's own store for nothing.
-        """
-        offer = pool.offer
-        if not need.data_gb or self._holds(need, offer):
-            return None
-        source = self._source(need)
-        return need.data_gb * (offer.usd_per_gb_in + (source.usd_per_gb_out if source is not None else 0.0))
-
-    def _holds(self, need: Need, offer: Offer) -> bool:
-        return need.workload in offer.data_here or (need.workload, offer.provider, offer.zone) in self._copies
-
-    def _source(self, need: Need) -> Offer | None:
-        """Whence data are taken: the first of the offers that hold them and ask least."""
-        holders = [offer for offer in self._engine.world.offers if self._holds(need, offer)]
-        return min(holders, key=lambda offer: offer.usd_per_gb_out, default=None)
-
-    def bring_data(self, job: JobState, pool: Pool, ready_s: int, transfer_s: int) -> int:
-        """Copy the workload's data to the offer's place where it is not yet; when instances and data are both there."""
-        need, offer = job.need, pool.offer
-        if not need.data_gb or self._holds(need, offer):
-            return ready_s + self.transfer_left_s(need, offer, ready_s, transfer_s)
-        engine, source = self._engine, self._source(need)
-        now = engine.kernel._now
-        self._copies[need.workload, offer.provider, offer.zone] = _Copy(need.data_gb, now, ready_s + transfer_s)
-        bills = [(offer.provider, offer.usd_per_gb_in)]  # each end bills its own, and takes its own credits for it
-        if source is not None:
-            bills.append((source.provider, source.usd_per_gb_out))
-        for provider, usd_per_gb in bills:
-            if usd_per_gb:
-                micro = round(need.data_gb * usd_per_gb * MICRO)
-                engine.books.usage(now, micro, provider, NETWORK, pool.index, OFFER, pool.index, job.id)
-        return ready_s + transfer_s
-
-    def transfer_left_s(self, need: Need, offer: Offer, ready_s: int, transfer_s: int) -> int:
-        """Seconds after `ready_s` until a workload's data are at the offer's place: others may be bringing them."""
-        if not transfer_s:
-            return 0
-        copy = self._copies.get((need.workload, offer.provider, offer.zone))
-        return transfer_s if copy is None else max(copy.there_s - ready_s, 0)
 
     # ------------------------------------------------------------------------------------------ idle and release
 
@@ -245,6 +189,8 @@ class Leases:
         engine.serving.month(now)
         engine.orders.month(now)
         self._charge_month(now)
+        engine.credits.month(now)
+        engine.taxes.month(now)
         if self._watch_cash and engine.books.cash < 0:
             engine.ledger.insolvent_s = now
             engine.kernel.call_at(now, kernel.LAST, engine._close)
@@ -253,18 +199,8 @@ class Leases:
 
     def _charge_month(self, now: int) -> None:
         from_s, self._monthly_to_s = self._monthly_to_s, now
-        self._store(from_s, now)
+        self._engine.copies.store(from_s, now)
         self._burn(now - from_s, now)
-
-    def _store(self, from_s: int, to_s: int) -> None:
-        usd = self._engine.world.usd_per_gb_month_storage
-        if not usd:
-            return
-        for copy in self._copies.values():
-            span = to_s - max(from_s, copy.since_s)
-            micro = round(usd * copy.data_gb * MICRO * span / MONTH_S)
-            if micro > 0:
-                self._engine.books.post(to_s, STORAGE, CASH, micro, micro)
 
     def _burn(self, span_s: int, now: int) -> None:
         micro = self._engine.world.money.other_burn_micro_per_month * span_s // MONTH_S

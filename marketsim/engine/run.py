@@ -20,6 +20,8 @@ from marketsim.engine import actions, backlog, easy, kernel, progress
 from marketsim.engine.adopting import Adopting
 from marketsim.engine.books import Books
 from marketsim.engine.capacity import Capacity
+from marketsim.engine.copies import Copies
+from marketsim.engine.credits import ServiceCredits
 from marketsim.engine.leases import Leases
 from marketsim.engine.orders import Orders
 from marketsim.engine.outages import Outages
@@ -27,6 +29,7 @@ from marketsim.engine.pool import Pool
 from marketsim.engine.serving import Serving
 from marketsim.engine.setup import make_setup
 from marketsim.engine.state import GONE, OVER, RUNNING, WAITING, Instance, JobState, Replica
+from marketsim.engine.taxes import Taxes
 from marketsim.engine.view import EngineView
 from marketsim.engine.waiting import Entry, Waiting
 from marketsim.errors import PolicyError
@@ -89,6 +92,9 @@ class Engine:
 
         self.view = EngineView(self)
         self.leases = Leases(self)
+        self.copies = Copies(self)
+        self.credits = ServiceCredits(self)
+        self.taxes = Taxes(self)
         self.orders = Orders(self)
         self.outages = Outages(self)
         self.serving = Serving(self)
@@ -198,6 +204,8 @@ class Engine:
         self.leases.settle()
         self.orders.settle()
         self.outages.settle()
+        self.credits.month(now)
+        self.taxes.settle()
         self.kernel.stop()
 
     # ------------------------------------------------------------------------------------------ arrivals
@@ -472,8 +480,8 @@ class Engine:
         later: dict[str, list[tuple[Any, int, JobState]]] = {}
         for running in self.running.values():
             offer = running.offer or ""
-            if not self.speed_ppm[job.need_index][self.pool_of[offer].index]:
-                continue
+            if running.started_s == now or not self.speed_ppm[job.need_index][self.pool_of[offer].index]:
+                continue  # what began at this instant is left alone, so that no two push one another out for ever
             key = (self._key(running, now), running.id)
             if key > (entry[0], entry[1]):
                 later.setdefault(offer, []).append((*key, running))
@@ -520,7 +528,7 @@ class Engine:
             ready_s = now
         transfer_s = self.transfer_s[job.need_index][index]
         if transfer_s or need.data_gb:
-            ready_s = self.leases.bring_data(job, pool, ready_s, transfer_s)
+            ready_s = self.copies.bring(job, pool, ready_s, transfer_s)
         checkpoint = need.checkpoint
         overhead_s = checkpoint.restart_s if job.attempt else checkpoint.start_s
         attempt = job.attempt = job.attempt + 1

@@ -261,7 +261,9 @@ class Serving:
 
     def _account(self, number: int, from_s: int, to_s: int) -> None:
         engine, service, state = self._engine, self.services[number], self._states[number]
-        times = _grid(from_s, to_s, service.requests_per_s.times_s, state)
+        outages = [edge for offer in state.token_changes for span in engine.world.offers[offer].down for edge in span]
+        steps = np.concatenate((service.requests_per_s.times_s, np.array(outages, np.int64)))
+        times = _grid(from_s, to_s, steps, state)
         spans = np.diff(np.append(times, to_s))
         need = service.requests_per_s.at_many(times)
         held = _level(np.array(state.change_s), np.array(state.changes), times)
@@ -270,6 +272,7 @@ class Serving:
         for offer in sorted(state.token_changes):
             most = engine.world.offers[offer].requests_per_s_at_most
             bought = np.minimum(np.minimum(left, _latest(state.token_changes[offer], times)), most or np.inf)
+            bought = np.where(_inside(engine.world.offers[offer].down, times), 0.0, bought)
             left = left - bought
             served = served + bought
             self._pay_tokens(number, offer, float((bought * spans).sum()), to_s)
@@ -340,6 +343,13 @@ def _level(at: NDArray[np.int64], changes: NDArray[np.float64], times: NDArray[n
     total = np.concatenate(([0.0], np.cumsum(changes[order])))
     level = total[np.searchsorted(at[order], times, side="right")]
     return np.where(level < 1e-9, 0.0, level)
+
+
+def _inside(spans: Sequence[tuple[int, int]], times: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each time lies in one of the spans, which are increasing and apart."""
+    starts = np.array([from_s for from_s, _ in spans], np.int64)
+    ends = np.array([to_s for _, to_s in spans], np.int64)
+    return np.searchsorted(starts, times, side="right") > np.searchsorted(ends, times, side="right")
 
 
 def _latest(settings: list[tuple[int, float]], times: NDArray[np.int64]) -> NDArray[np.float64]:

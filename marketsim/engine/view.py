@@ -112,7 +112,7 @@ class EngineView:
         now = int(self._kernel._now)
         boot_s = 0 if pool.fits_held(need.instances, need.milli) else pool.offer.boot_s
         transfer_s = engine.transfer_s[job.need_index][pool.index]
-        transfer_s = engine.leases.transfer_left_s(need, pool.offer, now + boot_s, transfer_s)
+        transfer_s = engine.copies.transfer_left_s(need, pool.offer, now + boot_s, transfer_s)
         how = need.checkpoint
         overhead_s = how.restart_s if job.attempt else how.start_s
         left = job.estimated_left(now)
@@ -121,7 +121,7 @@ class EngineView:
 
     def data_usd(self, job: JobView, offer: str) -> float | None:
         """USD of bringing a job's data to an offer now; None where nothing has to be brought."""
-        return self._engine.leases.data_usd(job.need, self._pools[offer])
+        return self._engine.copies.usd(job.need, self._pools[offer])
 
     def estimated_end_s(self, job: JobState) -> int:
         """When a running job would end by its estimate."""

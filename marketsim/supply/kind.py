@@ -6,6 +6,7 @@ kind is only ever handed what stands before it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -85,6 +86,13 @@ def known_gpu(gpu: str) -> str:
     return gpu
 
 
+class EgressTier(Settings):
+    """A step of the price of data taken out."""
+
+    up_to_gb_per_month: Positive | None = Field(default=None, description="upper end in GB a month; none in the last")
+    usd_per_gb: NonNegative = Field(description="USD a GB within it")
+
+
 class OfferKind(Kind):
     """What all offers say: who, where, for whom, and what moving data costs there."""
 
@@ -97,6 +105,24 @@ class OfferKind(Kind):
     usd_per_gb_out: NonNegative | None = Field(
         default=None, description="USD a GB taken out; the scenario's network price where not given"
     )
+
+    egress_tiers: list[EgressTier] | None = Field(
+        default=None, min_length=1, max_length=20, description="price of data taken out by volume a month, by provider"
+    )
+    usd_per_gb_month_storage: NonNegative | None = Field(
+        default=None, description="USD for a GB kept here a month; the network's, or for what one owns 0, if not given"
+    )
+
+    @model_validator(mode="after")
+    def _tiers_rise(self) -> OfferKind:
+        tiers = self.egress_tiers or []
+        bounds = [tier.up_to_gb_per_month for tier in tiers]
+        known = [bound for bound in bounds[:-1] if bound is not None]
+        if tiers and (bounds[-1] is not None or len(known) < len(bounds) - 1 or known != sorted(set(known))):
+            raise ValueError("egress_tiers rise by up_to_gb_per_month, and the last has none")
+        if tiers and self.usd_per_gb_out:
+            raise ValueError("usd_per_gb_out and egress_tiers are two prices of one thing: give one")
+        return self
 
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """The frozen offer of one replication.
@@ -137,8 +163,18 @@ class OfferKind(Kind):
             "serves": None if self.serves is None else tuple(self.serves),
             "data_here": tuple(self.data_here),
             "usd_per_gb_in": self.usd_per_gb_in,
+            "gb_out_tiers": self._tiers(),
+            "usd_per_gb_month_storage": self.usd_per_gb_month_storage,
             "usd_per_gb_out": finance.usd_per_gb_out if self.usd_per_gb_out is None else self.usd_per_gb_out,
         }
+
+
+    def _tiers(self) -> tuple[tuple[float, float], ...] | None:
+        """(GB a month up to which, USD a GB), the last without bound; None where there are none."""
+        if self.egress_tiers is None:
+            return None
+        bounds = [math.inf if one.up_to_gb_per_month is None else one.up_to_gb_per_month for one in self.egress_tiers]
+        return tuple((bound, one.usd_per_gb) for bound, one in zip(bounds, self.egress_tiers, strict=True))
 
 
 class MachineKind(OfferKind):
@@ -171,6 +207,7 @@ class MachineKind(OfferKind):
             "outage": self.law(id, shape.gpus, throw),
             "speed_ppm": gpus.speed_ppm(shape.gpu),
             "sla": self.sla,
+            "down": self.fate(throw).gone,
         }
 
     def fate(self, throw: Throw) -> Fate:

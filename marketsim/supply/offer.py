@@ -172,6 +172,9 @@ class Offer:
     uplink_mbit_s, downlink_mbit_s: the way data comes in and goes out, None for no limit. latency_s: what an answer
     from there takes beside the work. most_instances: the most that can be signed for or bought in all, None for no
     limit. sla: what comes back of a month's bill for outages. own_influence: how own use moves `price`, None for not.
+    gb_out_tiers: (GB a month up to which, USD a GB) of data taken out of the provider, in place of usd_per_gb_out.
+    usd_per_gb_month_storage: of copies kept here, None for the world's. down: spans in which the provider is down as a
+    whole, or gone; the paths and the outage law have them too, tokens have nothing else.
     """
 
     id: str
@@ -208,6 +211,9 @@ class Offer:
     serves: tuple[str, ...] | None = None
     sla: ServiceCredit | None = None
     own_influence: OwnInfluence | None = None
+    gb_out_tiers: tuple[tuple[float, float], ...] | None = None
+    usd_per_gb_month_storage: float | None = None
+    down: tuple[tuple[int, int], ...] = ()
 
     def speed_for(self, need: Need) -> int:
         """Millionths of the reference GPU's speed at which a GPU here does the work of a need; 0 where it cannot."""
