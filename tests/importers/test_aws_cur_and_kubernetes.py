@@ -80,7 +80,8 @@ def focus(tmp_path: pathlib.Path, **cells: str) -> pathlib.Path:
     row = {
         "BilledCost": "4", "BillingAccountId": "a", "BillingCurrency": "USD", "ChargeCategory": "Usage",
         "BillingPeriodStart": "2025-01-01T00:00:00Z", "BillingPeriodEnd": "2025-02-01T00:00:00Z",
-        "ChargePeriodStart": "2025-01-01T00:00:00Z", "ChargePeriodEnd": "2025-01-02T00:00:00Z", "EffectiveCost": "4", "PricingCategory": "Standard",
+        "ChargePeriodStart": "2025-01-01T00:00:00Z", "ChargePeriodEnd": "2025-01-02T00:00:00Z",
+        "EffectiveCost": "4", "PricingCategory": "Standard",
         "PricingQuantity": "48", "PricingUnit": "hour", "ProviderName": "Google Cloud", "ServiceName": "Compute Engine",
         **cells,
     }  # fmt: skip
