@@ -284,10 +284,14 @@ def _prices(path: np.ndarray) -> str:
 
 
 def drawn_prices(seen: np.ndarray, days: int, draw: int) -> np.ndarray:
-    """A path that goes on from the last price in blocks of seen changes, kept within twice the seen range of logs."""
+    """A path that goes on from the last price in blocks of seen changes, kept about the seen range of logarithms.
+
+    The changes are taken about their mean: a trend of some months says nothing sure of the next ones, and the package's
+    own default law for spot has none.
+    """
     log = np.log(seen)
-    changes = np.diff(log)
-    length = min(BLOCK_DAYS, len(changes))
+    changes = np.diff(log) - np.diff(log).mean()
+    length = max(1, min(BLOCK_DAYS, len(changes) // 4))
     count = -(-days // length)
     starts = (Dice(20_260_101, draw).uniforms("recommend/prices", count) * (len(changes) - length + 1)).astype(int)
     path = log[-1] + np.cumsum(np.concatenate([changes[at : at + length] for at in starts])[:days])
@@ -394,7 +398,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--tenant", action="append", help="only this tenant; may be repeated")
     parser.add_argument("--prices", type=pathlib.Path, action="append", help="price file; may be repeated")
     parser.add_argument("--series", type=int, default=2, help="series taken of each price file")
-    parser.add_argument("--draws", type=int, default=8, help="futures the adviser draws")
+    parser.add_argument("--draws", type=int, default=6, help="futures the adviser draws")
     options = parser.parse_args(arguments)
     trace_file = options.trace or shared("data", "workloads", "philly_jobs.csv.gz")
     price_files = options.prices or [shared("data", "prices", name) for name in PRICES]
