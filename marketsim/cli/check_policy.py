@@ -1,38 +1,66 @@
-"""`marketsim check-policy`: a policy file read, and put to the test in worlds in which everything happens."""
+"""`marketsim check-policy`: a policy file read, and tried on worlds in which everything happens."""
 
 from __future__ import annotations
 
 import pathlib
+from typing import TYPE_CHECKING
 
 import click
 
 from marketsim.cli import console, options
 
+if TYPE_CHECKING:
+    from marketsim.world import World
+
 
 @click.command("check-policy")
 @click.argument("file", type=click.Path(path_type=pathlib.Path))
 @click.option(
-    "--scenario", "against", type=click.Path(path_type=pathlib.Path), help="Try it here, instead of the trial worlds."
+    "--scenario",
+    "against",
+    type=click.Path(path_type=pathlib.Path),
+    help="Try it on the first days of this scenario too; only on the trial worlds if not given.",
 )
+@click.option("--days", type=click.IntRange(1, 365), default=14, show_default=True, help="Days of the scenario.")
 @options.seed
-def command(file: pathlib.Path, against: pathlib.Path | None, seed: int | None) -> int:
+def command(file: pathlib.Path, against: pathlib.Path | None, days: int, seed: int | None) -> int:
     """Check a policy of your own.
 
-    The Python FILE is read and its policy tried: it asks for nothing impossible, does the same twice, looks neither
-    into the future nor at the truth, and changes nothing that it is shown. What it must not do ends with exit code 2.
+    The Python FILE is read, and its policy is run through small worlds of which some differ only in what it may not
+    know. It must do the same twice, look neither into the future nor at the truth, ask for nothing impossible, settle
+    at every instant, and change nothing that it is shown.
     """
-    from marketsim import build, scenario
     from marketsim.errors import Fault, InputError
     from marketsim.experiment import trial
+    from marketsim.experiment.trial_world import trial_world
     from marketsim.policy_file import FilePolicy
 
     policy = FilePolicy(file)
-    worlds = None if against is None else [build.build(scenario.load(against), 0, seed)]
-    verdict = trial.tried(policy, worlds)
-    if not verdict.good:
-        raise InputError([Fault(f"{trial.RULES[one.rule]}: not so, {one.text}", str(file)) for one in verdict.findings])
-    for rule, what in trial.RULES.items():
-        let_off = " (not asked: its name says that it knows)" if rule in verdict.let_off else ""
-        console.say(f"{what}{let_off}")
-    console.say(f"{policy.name}: right, over {verdict.decisions} decisions.")
+    worlds = {"trial world 1": trial_world(0), "trial world 2": trial_world(1)}
+    if against is not None:
+        worlds = {f"{against.name}, {days} days": _first_days(against, days, seed)}
+    decisions = 0
+    let_off: tuple[str, ...] = ()
+    for name, world in worlds.items():
+        verdict = trial.tried(policy, [world])
+        if not verdict.good:
+            raise InputError(
+                [Fault(f"{name}: a policy {trial.RULES[one.rule]}; {one.text}", str(file)) for one in verdict.findings]
+            )
+        decisions += verdict.decisions
+        let_off = verdict.let_off
+    for rule, text in trial.RULES.items():
+        console.say(f"{'let off' if rule in let_off else 'ok':<8}{text}")
+    if let_off:
+        console.say("It says by its name that it knows what no policy can; its results are for study alone.")
+    console.say(f"{policy.name}: right in {', '.join(worlds)}; {decisions:,} things done.")
     return 0
+
+
+def _first_days(file: pathlib.Path, days: int, seed: int | None) -> World:
+    """The world of a scenario's first days."""
+    from marketsim import build, scenario, units
+
+    found = scenario.load(file)
+    span_s = min(days * units.DAY_S, found.horizon)
+    return build.build(found.changed({"horizon": units.duration_text(span_s), "sources": {}}), 0, seed)

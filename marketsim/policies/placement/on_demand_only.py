@@ -26,11 +26,7 @@ class _OnDemandOnly(base.PlacementBase):
 
     def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
         offer = self._choices.cheapest(job, self._choices.on_demand[job.need_index], view)
-        return (
-            None
-            if offer is None
-            else say.Start(job.id, offer, self.because("the cheapest on-demand offer"))
-        )
+        return None if offer is None else say.Start(job.id, offer, self.because("the cheapest on-demand offer"))
 
     def may_serve(self, offer: say.OfferFacts) -> bool:
         return offer.kind == "on_demand"
