@@ -102,7 +102,7 @@ class Engine:
         self.adopting = Adopting(self)
 
         self._bind(policy)
-        self._pass_due = False
+        self._pass_due = self._asking = False
         self._wakes: set[int] = set()
 
     def _bind(self, policy: say.Policy | say.UserPolicy) -> None:
@@ -368,7 +368,7 @@ class Engine:
         self._news()
 
     def _news(self) -> None:
-        if self._pass_due or not (self.waiting.count or self._user is not None):
+        if self._pass_due or self._asking or not (self.waiting.count or self._user is not None):
             return
         now = self.kernel._now
         if self._on_grid and now % self.grid_s:
@@ -744,11 +744,13 @@ class Engine:
     def _ask_user(self) -> None:
         """The user's policy is asked until it changes nothing more."""
         assert self._user is not None
+        self._asking = True  # what its actions free is news for its next round, not for a round within this one
         for _round in range(MOST_ROUNDS):
             changed = False
             for action in self._user.decide(self.view):
                 changed = actions.act(self, action) or changed
             if not changed:
+                self._asking = False
                 return
         raise PolicyError(self.policy_name, f"still changes its mind after {MOST_ROUNDS} rounds", self.kernel._now)
 

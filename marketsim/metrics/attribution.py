@@ -50,8 +50,8 @@ def _attribute(measured: Measured) -> Attribution:
         pots = books.sums(pot_of_row[mine], cost[mine], len(capacity))
         held = holdings.milli * (holdings.to_s - holdings.from_s)
         parts = split(pots, pot_of_holding, held, capacity)
-        overhead -= int(parts.sum())
         by_job, by_service = holdings.job >= 0, holdings.service >= 0
+        overhead -= int(parts[by_job | by_service].sum())  # what a lever's own job held is nobody's
         np.add.at(jobs, holdings.job[by_job], parts[by_job])
         np.add.at(services, holdings.service[by_service], parts[by_service])
     return Attribution(jobs[: len(measured.world.jobs)], services[: len(measured.world.services)], overhead)
