@@ -9,7 +9,7 @@ from pydantic import Field
 from marketsim.demand.job import NEVER
 from marketsim.policies import base
 from marketsim.policies import policy as say
-from marketsim.policies.placement.rule import Choices, Placement
+from marketsim.policies.placement.rule import Choices, Fruitless, Placement
 from marketsim.settings import Duration, NonNegative, PositiveCount
 from marketsim.units import HOUR_S
 
@@ -29,7 +29,7 @@ class CheapestFeasible(Placement):
     keep_slack: Duration = Field(default=HOUR_S, description="slack at which a waiting job takes on-demand")
     patience: Duration = Field(default=6 * HOUR_S, description="wait of jobs without a deadline before on-demand")
     give_up_after: PositiveCount = Field(
-        default=20, description="attempts after which a job no longer takes spot (assumption)"
+        default=5, description="attempts in a row that kept no work, after which a job takes no spot (assumption)"
     )
 
     def bind(self, setup: say.Setup) -> base.PlacementBase:
@@ -42,6 +42,7 @@ class _CheapestFeasible(base.PlacementBase):
         super().__init__(setup)
         self._settings = settings
         self._choices = Choices(setup)
+        self._fruitless = Fruitless(settings.give_up_after)
         self._spot = {offer.id for offer in setup.offers if offer.kind == "spot"}
         self._metered = {offer.id for offer in setup.offers if offer.metered}
         choices = self._choices
@@ -51,9 +52,9 @@ class _CheapestFeasible(base.PlacementBase):
 
     def leave_at(self, job: say.JobView, view: say.View) -> int | None:
         """Until when it is worth waiting for something cheaper than on-demand."""
+        self._fruitless.note(job, view.now_s)
         if job.deadline_s >= NEVER:
-            tried_out = job.attempt >= self._settings.give_up_after
-            return view.now_s if tried_out else view.now_s + self._settings.patience
+            return view.now_s if self._fruitless.enough(job) else view.now_s + self._settings.patience
         on_demand = self._choices.on_demand[job.need_index]
         if not on_demand:
             return job.deadline_s
@@ -63,10 +64,10 @@ class _CheapestFeasible(base.PlacementBase):
         choices, need = self._choices, job.need_index
         offers = choices.any[need] if job.budget_ended else self._cheap[need]
         able = [offer for offer in offers if view.can_start(job, offer)]
-        if job.attempt >= self._settings.give_up_after:
+        if self._fruitless.enough(job):
             able = [offer for offer in able if offer not in self._spot]
         if not able:
-            return None if job.attempt < self._settings.give_up_after else say.WAIT
+            return say.WAIT if self._fruitless.enough(job) else None
         now = view.now_s
         finish_s = {offer: now + self._expected_s(job, offer, view) for offer in able}
         in_time = [offer for offer in able if finish_s[offer] <= job.deadline_s]

@@ -15,6 +15,27 @@ class Placement(Kind):
         raise NotImplementedError
 
 
+class Fruitless:
+    """Counts, for each job, attempts in a row that kept no work: a spell too short to reach a checkpoint is no use."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._seen: dict[int, tuple[int, int]] = {}  # job -> (work kept, attempts since that kept none)
+
+    def note(self, job: say.JobView, now_s: int) -> None:
+        """A job joins the queue."""
+        if not job.attempt:
+            return
+        kept, count = self._seen.get(job.id, (0, 0))
+        done = job.progress_at(now_s)
+        self._seen[job.id] = (done, 0 if done > kept else count + 1)
+
+    def enough(self, job: say.JobView) -> bool:
+        """Whether it has tried in vain often enough."""
+        seen = self._seen.get(job.id)
+        return seen is not None and seen[1] >= self._limit
+
+
 class Choices:
     """For each need, the offers that can hold it, by what they are: worked out once a run."""
 

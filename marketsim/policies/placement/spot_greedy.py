@@ -8,7 +8,7 @@ from pydantic import Field
 
 from marketsim.policies import base
 from marketsim.policies import policy as say
-from marketsim.policies.placement.rule import Choices, Placement
+from marketsim.policies.placement.rule import Choices, Fruitless, Placement
 from marketsim.settings import Duration, Positive, PositiveCount, Share
 from marketsim.units import HOUR_S
 
@@ -16,8 +16,8 @@ from marketsim.units import HOUR_S
 class SpotGreedy(Placement):
     """Start on the cheapest spot offer; fall back to on-demand after a wait, and go back to spot if told to.
 
-    A job that was taken back waits for spot again, for as long, until it has been tried `give_up_after` times: one
-    whose spells on spot are too short to keep any work would otherwise begin for ever.
+    A job that was taken back waits for spot again, for as long, until `give_up_after` attempts in a row kept no
+    work: one whose spells on spot are too short for a checkpoint would otherwise begin for ever.
     """
 
     kind: Literal["spot_greedy"] = "spot_greedy"
@@ -30,7 +30,7 @@ class SpotGreedy(Placement):
     max_usd_per_gpu_hour: Positive | None = Field(default=None, description="the dearest spot price taken")
     min_on_demand_share: Share = Field(default=0.0, description="share of jobs, by number, that always take on-demand")
     give_up_after: PositiveCount = Field(
-        default=20, description="attempts after which a job takes on-demand to its end (assumption)"
+        default=5, description="attempts in a row that kept no work, after which a job takes on-demand (assumption)"
     )
     return_to_spot: bool = Field(default=False, description="move back from on-demand once spot can be had again")
     review: Duration = Field(default=HOUR_S, description="how often a return to spot is considered")
@@ -48,11 +48,13 @@ class _SpotGreedy(base.PlacementBase):
         self._kind = {offer.id: offer.kind for offer in setup.offers}
         self._gpus = {offer.id: offer.shape.gpus for offer in setup.offers}
         self._spare = settings.min_on_demand_share
+        self._fruitless = Fruitless(settings.give_up_after)
         if settings.return_to_spot:
             self.review_every_s = settings.review
 
     def leave_at(self, job: say.JobView, view: say.View) -> int | None:
         """When it has waited long enough for spot; at once where it always takes on-demand."""
+        self._fruitless.note(job, view.now_s)
         if self._always_on_demand(job):
             return view.now_s  # spot is not for it, or has failed it often enough
         wait_s = self._settings.wait_before_fallback
@@ -76,7 +78,7 @@ class _SpotGreedy(base.PlacementBase):
 
     def _always_on_demand(self, job: say.JobView) -> bool:
         """Whether spot is not for it: it has been tried often enough, or the share says so, spread over job numbers."""
-        if job.attempt >= self._settings.give_up_after:
+        if self._fruitless.enough(job):
             return True
         share = self._spare
         return int((job.id + 1) * share) > int(job.id * share)
