@@ -8,9 +8,11 @@ from small_worlds import (
     Decider,
     Job,
     Spell,
+    burst,
     checkpointed,
     market,
     need,
+    owned,
     rules,
     spot,
     steps,
@@ -130,11 +132,16 @@ def test_strict_waits_behind_a_head_that_does_not_fit_and_skipping_goes_on():
 
 def test_easy_lets_pass_only_who_does_not_delay_the_first():
     """The first in the queue can start at 100; 97 s fit before that from second 2 on, 99 s do not."""
-    from small_worlds import burst, owned
-
     jobs = [Job(0, 100, need(2)), Job(1, 50, need(3)), Job(2, 99, need(1)), Job(3, 97, need(1))]
     made = owned(1, jobs, gpus=3)
     assert times(made, rules(burst(None), blocking="easy")) == [(0, 100), (100, 150), (150, 249), (3, 100)]
+
+
+def test_easy_goes_by_the_estimate_of_what_runs():
+    """The running job ends at 100, but is thought to end at 50: 40 s fit before that from second 3 on, 60 s do not."""
+    jobs = [Job(0, 100, need(2), estimate_s=50), Job(1, 50, need(3)), Job(2, 60, need(1)), Job(3, 40, need(1))]
+    found = times(owned(1, jobs, gpus=3), rules(burst(None), blocking="easy"))
+    assert found == [(0, 100), (100, 150), (150, 210), (3, 43)]
 
 
 def test_a_request_for_quota_where_there_is_none_is_refused_by_name():

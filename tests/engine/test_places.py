@@ -124,6 +124,11 @@ def test_one_instance_lost_stops_the_whole_gang():
     }
 
 
+def test_a_gang_gives_all_its_instances_back_when_it_ends():
+    pair = need(1, 2)
+    assert times(owned(2, [Job(0, 10, pair), Job(0, 10, pair)], gang=2), rules(burst(None))) == [(0, 10), (10, 20)]
+
+
 def test_a_gang_taken_back_whole_stops_once():
     made = world([Job(0, 100, need(1, 2))], [spot(there=steps((0, 2), (50, 0)), gang=2)], drain_s=100)
     ledger = run(made, rules(SPOT))
