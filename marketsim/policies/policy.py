@@ -140,9 +140,7 @@ class Wait(NamedTuple):
 
 WAIT = Wait()
 
-Action = (
-    Start | Move | Stop | Cancel | Hold | Release | RequestQuota | Scale | Sign | Buy | Terminate | Adopt | WakeAt
-)
+Action = Start | Move | Stop | Cancel | Hold | Release | RequestQuota | Scale | Sign | Buy | Terminate | Adopt | WakeAt
 Placed = Start | WakeAt | Wait | None  # None: nothing that fits this need can be started now
 Why = Literal["news", "budget_ended"]
 

@@ -168,7 +168,6 @@ class OfferKind(Kind):
             "usd_per_gb_out": finance.usd_per_gb_out if self.usd_per_gb_out is None else self.usd_per_gb_out,
         }
 
-
     def _tiers(self) -> tuple[tuple[float, float], ...] | None:
         """(GB a month up to which, USD a GB), the last without bound; None where there are none."""
         if self.egress_tiers is None:
