@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from marketsim.charts import palette, ranked
 from marketsim.charts.chart import Chart, Figures, NothingToDraw, Tables, rows
 from marketsim.charts.sheet import LABEL, SMALL, Sheet
@@ -18,7 +20,8 @@ TINTS = ("#D6E6F2", "#FBE3C8", "#D5EBDD", "#F6F0C4", "#EBDDEB", "#E3E3E3", "#F4D
 def figures(tables: Tables) -> Figures:
     """A row a point: the one or two settings, the best policy, its value, and whether it is told apart.
 
-    Takes `whatif`, a grid's frame; settings beyond the second stay as the scenario has them.
+    Takes `whatif`, a grid's frame; settings beyond the second stay as the scenario has them. Where it has an attribute
+    `closed_form`, of (first setting, second setting), a formula's changes of the best are drawn over the map.
     """
     whatif = tables["whatif"]
     settings = [str(name) for name in whatif.attrs["settings"]]
@@ -37,8 +40,12 @@ def figures(tables: Tables) -> Figures:
     settings = list(map(ranked.setting, shown))
     message = _message(best, base, shown, winners)
     alt = said("chart.breakeven.alt", settings=settings, policies=winners)
-    notes = (said("note.base_point"), *((said("note.hatched"),) if len(shown) == 2 else ()))
-    facts = {"settings": shown, "metric": metric, "base": base, "winners": winners}
+    turns = whatif.attrs.get("closed_form", ()) if len(shown) == 2 else ()
+    marked = "closed_form" not in whatif.attrs  # a map of ways has no point at which the scenario stands
+    kinds = {"note.base_point": marked, "note.hatched": len(shown) == 2, "note.closed_form": bool(turns)}
+    notes = tuple(said(note) for note, applies in kinds.items() if applies)
+    facts: dict[str, Any] = {"settings": shown, "metric": metric, "base": base, "winners": winners}
+    facts |= {"closed_form": turns, "marked": marked}
     return Figures(table, message, alt, notes, facts)
 
 
@@ -92,11 +99,14 @@ def _map(sheet: Sheet, figures: Figures) -> None:
         )
         name = sheet.shortened(str(row["policy"]), SMALL, cell - 0.06)
         box = {"facecolor": tint, "edgecolor": "none", "pad": 1.0}
-        here = row[across] == base[across] and row[up] == base[up]
+        here = figures.facts["marked"] and row[across] == base[across] and row[up] == base[up]
         sheet.write(axes, x, y, name, SMALL, here, ha="center", va="center", bbox=box)
         if here:
             outline = Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, fill=False, edgecolor=palette.INK, linewidth=2.2)
             axes.add_patch(outline)
+    for across_at, line in figures.facts["closed_form"]:
+        x, y = np.interp(across_at, columns, range(len(columns))), lines.index(line)
+        axes.plot([x, x], [y - 0.5, y + 0.5], color=palette.INK, linewidth=2.6, linestyle=(0, (2, 1)), zorder=4)
     sheet.ticks(axes, "x", range(len(columns)), [_text(value) for value in columns], grid=False)
     sheet.ticks(axes, "y", range(len(lines)), [_text(value) for value in lines], grid=False)
     _settings(sheet, axes, across, up)

@@ -1,21 +1,41 @@
-"""`marketsim breakeven`: the value of a setting at which one policy overtakes another."""
+"""`marketsim breakeven`: from what use on which way to get compute wins; or where one policy overtakes another."""
 
 from __future__ import annotations
 
 import json
 import pathlib
 from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from marketsim.cli import console, options
 
+if TYPE_CHECKING:
+    from marketsim.experiment.sweep import BreakEven
+    from marketsim.experiment.ways import HostOrBuy, Ways
+
+GPUS = "8,16,32,64"
+FEW = 3  # replications of a field
+
 
 @click.command("breakeven")
 @options.studied
-@options.over
+@click.option(
+    "--over",
+    "over",
+    multiple=True,
+    metavar="KEY=LOW..HIGH|A,B,C",
+    help="Where policies change places along a setting, as supply.own.pue=1.1..1.6:5; may be repeated.",
+)
 @options.metric
 @click.option("--points", "count", type=click.IntRange(2, 1000), default=7, show_default=True, help="Values a setting.")
+@click.option("--by", type=click.Choice(["fleet", "horizon"]), default="fleet", help="What the rows of the map are.")
+@click.option("--gpus", default=GPUS, show_default=True, metavar="A,B,C", help="Fleets; with --by horizon one.")
+@click.option("--way", "ways", multiple=True, metavar="OFFER", help="Only this offer in the map; may be repeated.")
+@click.option(
+    "--picture", type=click.Path(path_type=pathlib.Path, dir_okay=False), help="Draw the map: FILE.png, .svg or .pdf."
+)
 def command(
     scenario: pathlib.Path,
     replications: int | None,
@@ -28,12 +48,21 @@ def command(
     over: tuple[str, ...],
     metric: str | None,
     count: int,
+    by: str,
+    gpus: str,
+    ways: tuple[str, ...],
+    picture: pathlib.Path | None,
 ) -> None:
-    """Find where one policy overtakes another.
+    """Map which way is the cheapest at which use.
 
-    Along a setting of SCENARIO; --policy twice names the two.
+    A map of use against fleet or horizon, from simulated runs, with the closed form beside it; and for each service the
+    requests a day from which hosting beats tokens. With --over: where policies change places along a setting of
+    SCENARIO; --policy twice names the two.
     """
-    from marketsim.cli.studying import asked, metric_of, number, settings_of
+    if not over:
+        _map(scenario, edits, replications or FEW, seed, by, _counts(gpus), ways, as_json, quiet, picture)
+        return
+    from marketsim.cli.studying import asked, metric_of, settings_of
     from marketsim.experiment.sweep import break_evens, sweep
 
     settings, wanted = settings_of(over)
@@ -48,21 +77,112 @@ def command(
     found = [one for pair in combinations(names, 2) for one in break_evens(swept, name, *pair)]
     if as_json:
         console.say(json.dumps([vars(one) for one in found], ensure_ascii=False, allow_nan=False))
-        return
-    if not found:
+    elif not found:
         console.say(f"No two of these policies change places in {name} along {settings[0].path}.")
-        return
+    else:
+        _policies(found, name, settings[0].path)
+
+
+def _policies(found: list[BreakEven], metric: str, path: str) -> None:
+    from marketsim.cli.studying import number
+
     rows = [
         [
             f"{one.first} = {one.second}",
             number(one.at),
             "-" if one.low is None else number(one.low),
             "-" if one.high is None else number(one.high),
-            ", ".join(f"{path}={number(value)}" for path, value in one.fixed.items()),
+            ", ".join(f"{name}={number(value)}" for name, value in one.fixed.items()),
         ]
         for one in found
     ]
-    console.say(
-        f"Equal in {name} along {settings[0].path} (durations in seconds); unknown between not before and not after"
-    )
+    console.say(f"Equal in {metric} along {path} (durations in seconds); unknown between not before and not after")
     console.table(["policies", "at", "not before", "not after", "with"], rows, numbers=(1, 2, 3))
+
+
+def _counts(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and 0 < int(part) <= 100_000 for part in parts):
+        raise click.BadParameter(f"whole numbers of GPUs such as {GPUS} are needed", param_hint="--gpus")
+    return sorted({int(part) for part in parts})
+
+
+def _map(
+    path: pathlib.Path,
+    edits: tuple[str, ...],
+    replications: int,
+    seed: int | None,
+    by: str,
+    gpus: list[int],
+    only: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    picture: pathlib.Path | None,
+) -> None:
+    from marketsim.cli.reading import checked
+    from marketsim.experiment.ways import host_or_tokens, ways_of
+
+    scenario, _ = checked(path, edits, quiet, seed)
+    key = "gpus" if by == "fleet" else "horizon_s"
+    found = ways_of(scenario, key, gpus, replications=replications, seed=seed, only=only)
+    hosts = host_or_tokens(scenario, seed)
+    if picture is not None:
+        _draw(found, picture)
+    if as_json:
+        points = [vars(point) | {"mean_usd": point.mean_usd if point.usd else None} for point in found.points]
+        document = {"reference_gpu": found.reference_gpu, "points": points, "turns": found.turns,
+                    "services": [vars(one) for one in hosts]}  # fmt: skip
+        console.say(json.dumps(document, ensure_ascii=False, allow_nan=False))
+        return
+    _fields(found, gpus[0])
+    _services(hosts)
+    if picture is not None and not quiet:
+        console.note(f"Picture: {picture}")
+
+
+def _fields(found: Ways, first_gpus: int) -> None:
+    """A row a share of use and a column a fleet or horizon: the cheapest way and its price of a used hour."""
+    from marketsim import units
+
+    uses = list(dict.fromkeys(point.use for point in found.points))
+    heads = [f"{row} GPUs" if found.by == "gpus" else units.duration_text(row) for row in found.rows()]
+    rows = []
+    for use in uses:
+        cells = [f"{use:.0%}"]
+        for row in found.rows():
+            best = found.at(row, use)[0]
+            other = "" if best.way == found.best_by_formula(row, use) else " *"
+            cells.append(f"{best.way} {best.mean_usd:.2f}{other}" if best.usd else "-")
+        rows.append(cells)
+    what = "fleet" if found.by == "gpus" else f"horizon, {first_gpus} GPUs"
+    console.say(f"Cheapest way by {what} and share of the time it is used, USD per used {found.reference_gpu}-hour")
+    console.table(["used", *heads], rows)
+    if any(cell.endswith("*") for row in rows for cell in row):
+        console.say("* the closed form, which knows no queueing, restarts or bad luck, has another")
+    for row, head in zip(found.rows(), heads, strict=True):
+        turns = [f"{use:.1%}" for use, at in found.turns if at == row]
+        console.say(f"In closed form at {head} the cheapest way changes at {', '.join(turns) or 'no use'}.")
+
+
+def _services(hosts: list[HostOrBuy]) -> None:
+    if not hosts:
+        return
+    rows: list[list[Any]] = [
+        [
+            one.service,
+            one.host,
+            one.tokens,
+            "never" if one.requests_per_day is None else f"{one.requests_per_day:,.0f}",
+            f"{one.needed_per_day:,.0f}",
+        ]
+        for one in hosts
+    ]
+    console.say("Requests a day from which hosting beats tokens (evenly over the day, in closed form)")
+    console.table(["service", "host", "tokens", "from", "mean need"], rows, numbers=(3, 4))
+
+
+def _draw(found: Ways, picture: pathlib.Path) -> None:
+    from marketsim.charts.breakeven import CHART
+
+    figures = CHART.figures({"whatif": found.frame()})
+    CHART.draw(figures).savefig(picture)

@@ -35,6 +35,7 @@ COMMANDS = {  # in the order in which they are met; the module holds a command o
     "sensitivity": "sensitivity",
     "tune": "tune",
     "bound": "bound",
+    "explain": "explain",
     "backtest": "backtest",
     "export": "export",
     "import": "importing",

@@ -139,6 +139,7 @@ TEXTS: dict[str, str] = {
     "note.paired": "line: 95% interval of the paired difference in {what} to {best}, a mean; hollow where it may be 0",
     "note.tornado": "change against the scenario as it is, policy {policy}; light: low end, dark: high end",
     "note.base_point": "the scenario as it is is marked",
+    "note.closed_form": "dashed: where the closed form has another way take over",
     "note.hatched": "hatched: best, but not told apart from all others",
     "note.utc": "hours are UTC",
     "note.waits": "dot: median wait; line to P95",

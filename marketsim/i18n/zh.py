@@ -132,6 +132,7 @@ TEXTS: dict[str, str] = {
     "note.paired": "横线：{what}与 {best} 的配对差异均值的 95% 置信区间；空心表示可能为 0",
     "note.tornado": "相对原方案的变化，策略 {policy}；浅色：下端，深色：上端",
     "note.base_point": "已标出原方案所在位置",
+    "note.closed_form": "虚线：解析公式给出的最优方案转换处",
     "note.hatched": "斜线：最优，但不能与其他所有策略区分",
     "note.utc": "时间为 UTC",
     "note.waits": "圆点：等待时间中位数；线至 P95",

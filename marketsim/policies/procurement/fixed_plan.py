@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from marketsim import settings
-from marketsim.policies.policy import Action, Buy, Setup, Sign, View, WakeAt
+from marketsim.policies.policy import Action, Because, Buy, Setup, Sign, View, WakeAt
 from marketsim.policies.procurement import terms
 
 
@@ -55,10 +55,11 @@ class FixedPlan(settings.Kind):
             for fault in terms.faults(setup, item.offer, item.instances, f"procurement.{sells}[{index}]", sells)
         ]
         terms.raise_any(faults)
+        why = Because("the plan says so") if setup.explain else None
         steps: list[tuple[int, Action]] = [
-            (item.at, Sign(item.offer, item.instances, item.term, item.renew)) for item in self.sign
+            (item.at, Sign(item.offer, item.instances, item.term, item.renew, why)) for item in self.sign
         ]
-        steps += [(item.at, Buy(item.offer, item.instances)) for item in self.buy]
+        steps += [(item.at, Buy(item.offer, item.instances, why)) for item in self.buy]
         steps = [step for step in steps if step[0] < setup.horizon_s]
         return Rule(tuple(sorted(steps, key=lambda step: step[0])))
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from marketsim.policies.forecast import demand
 from marketsim.policies.forecast.forecast import Seen
-from marketsim.policies.policy import Action, Buy, OfferFacts, Setup, Sign, View
+from marketsim.policies.policy import Action, Because, Buy, OfferFacts, Setup, Sign, View
 from marketsim.policies.procurement import terms
 from marketsim.supply.quote import Quote
 
@@ -34,9 +34,9 @@ class Orders:
         """The action, remembered with its expected end."""
         offer, now, quote = outlook.offer, outlook.seen.now_s, outlook.quote
         if offer.kind in terms.BOUGHT:
-            return Buy(offer.id, instances)
+            return Buy(offer.id, instances, outlook.because())
         self.placed.append((offer.id, instances, now + quote.lead_s + quote.span_s))
-        return Sign(offer.id, instances)
+        return Sign(offer.id, instances, reason=outlook.because())
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,19 @@ class Outlook:
     worth_usd: float
     seen: Seen
     there: int
+
+    def because(self) -> Because:
+        """Why an order pays, in the figures of the day; orders are few, so that it is always said."""
+        return Because(
+            "an instance costs {usd:,.2f} USD an hour committed and saves {saved:,.2f} each hour it is used, so it "
+            "pays where it is used more than {critical:.0%} of the time; {there} will be there when it comes",
+            {
+                "usd": self.usd_per_useful_hour,
+                "saved": self.saved_usd,
+                "critical": self.critical_share,
+                "there": self.there,
+            },
+        )
 
     @property
     def usd_per_useful_hour(self) -> float:
