@@ -156,3 +156,11 @@ def test_on_a_grid_it_decides_at_its_points_and_nowhere_else(name):
     assert all(t_s % 20 == 0 for t_s in ledger.started.column("t_s").tolist())
     done = ledger.stopped.rows()
     assert all(t_s % 20 == 0 for t_s in done[done[:, 3] == 0][:, 0].tolist())
+
+
+@ALL
+def test_a_job_that_comes_in_after_its_deadline_is_run_all_the_same(name):
+    """Its predecessor ends at 50, it was due at 40."""
+    made = everything([Job(0, 50, WORK, 300), Job(0, 10, WORK, 40, after=(0,))])
+    found = spells(made, run(made, rules(PLACEMENTS[name], blocking="skipping")))
+    assert found[1][-1].cause == "finished"

@@ -126,7 +126,7 @@ class SlottedRule(base.PlacementBase):
             "and launches of {launch_s} s against {time_h:.2f} h left, spot {spot}",
             pick=pick.replace("_", "-"),
             done=slot.c / slot.T,
-            gone=slot.t / slot.R if slot.R > 0 else 1.0,
+            gone=slot.t / slot.R,
             left_h=(slot.T - slot.c) / HOUR_S,
             launch_s=slot.d,
             time_h=(slot.R - slot.t) / HOUR_S,
@@ -166,7 +166,7 @@ class SlottedRule(base.PlacementBase):
             T=(done + job.estimated_left(now)) / per_s,
             c=done / per_s,
             t=now - job.arrival_s,
-            R=deadline_s - job.arrival_s,
+            R=max(deadline_s - job.arrival_s, 1),  # one that comes in too late is late at once
             d=overhead_s,
             g=self._settings.decide_every,
             pend=job.overhead_left_s(now),
