@@ -38,7 +38,7 @@ from marketsim.units import MICRO, MILLI, UNLIMITED
 from marketsim.world import Clock, World
 
 HOUR_S = 3600
-TICKS = 1_000_000  # of the engine's clock in a second: job lengths of thirds of hours are no whole seconds
+TICKS = 30_000  # of the engine's clock in a second: job lengths of thirds of hours are no whole seconds
 LONGEST_GAPS = 40_000
 
 
