@@ -308,7 +308,7 @@ def check_truth(made: World, policy: say.Policy, job: int, work: int) -> None:
     shows = min(_ends(one, job), _ends(two, job))
     for name in ("started", "stopped", "launched", "released", "scaled", "signed"):
         place = TABLES[name].index("t_s")
-        told = 4 if name == "stopped" else None  # what was kept may be all there was, a moment before its last checkpoint
+        told = 4 if name == "stopped" else None  # what is kept may show that all was done
         before = [[row[:told] for row in rows(ledger)[name] if row[place] < shows] for ledger in (one, two)]
         assert before[0] == before[1], name
 
