@@ -40,10 +40,7 @@ def write(
     **more: Any,
 ) -> pathlib.Path:
     """Write the deck of results or of a results folder, and say where it is; `more` as `document.of` takes it."""
-    made = document.of(results, lang, **more)
-    path = document.place_of(results, out, made.locale, "pptx")
-    folders.place(path, content(made))
-    return path
+    return document.save(results, out, lang, "pptx", content, **more)
 
 
 def content(made: Document) -> bytes:

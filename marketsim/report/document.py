@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +141,21 @@ def place_of(
         return pathlib.Path(out)
     base = pathlib.Path(".") if isinstance(results, Results) else pathlib.Path(results)
     return base / f"report{suffix(locale)}.{ending}"
+
+
+def save(
+    results: Results | str | pathlib.Path,
+    out: str | pathlib.Path | None,
+    lang: str | Locale,
+    ending: str,
+    content: Callable[[Document], bytes],
+    **more: Any,
+) -> pathlib.Path:
+    """Make the document, have `content` turn it into bytes, and put them where the report goes; `more` is for `of`."""
+    made = of(results, lang, **more)
+    path = place_of(results, out, made.locale, ending)
+    folders.place(path, content(made))
+    return path
 
 
 def drawn(made: Mapping[str, pd.DataFrame], names: Sequence[str] | None = None) -> list[Drawn]:

@@ -11,7 +11,6 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from marketsim.charts import saving
-from marketsim.experiment import folder as folders
 from marketsim.experiment.results import Results
 from marketsim.i18n.locale import Locale, Said
 from marketsim.report import document
@@ -35,17 +34,7 @@ def write(
     out: the file; in a results folder `report.html` (`report.zh.html` in Chinese) where not given. more: as
     `document.of` takes it: scenario, more, grid, example, validation.
     """
-    made = document.of(results, lang, **more)
-    path = document.place_of(results, out, made.locale, "html")
-    folders.place(path, text(made).encode())
-    return path
-
-
-def write_html(
-    results: Results | str | pathlib.Path, out_path: str | pathlib.Path, lang: str | Locale = "en", **more: Any
-) -> pathlib.Path:
-    """`write` with the file named."""
-    return write(results, out_path, lang, **more)
+    return document.save(results, out, lang, "html", lambda made: text(made).encode(), **more)
 
 
 def text(made: Document) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from marketsim.charts import palette, saving
 from marketsim.charts.sheet import EDGE, LABEL, LINE, SMALL, TITLE, Sheet
-from marketsim.experiment import folder as folders
 from marketsim.experiment.results import Results
 from marketsim.i18n.locale import Locale, Said, said
 from marketsim.report import document
@@ -27,10 +26,7 @@ def write(
     **more: Any,
 ) -> pathlib.Path:
     """Write the PDF of results or of a results folder, and say where it is; `more` as `document.of` takes it."""
-    made = document.of(results, lang, **more)
-    path = document.place_of(results, out, made.locale, "pdf")
-    folders.place(path, content(made))
-    return path
+    return document.save(results, out, lang, "pdf", content, **more)
 
 
 def content(made: Document) -> bytes:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from marketsim.charts.chart import rows
 from marketsim.errors import MissingExtra
-from marketsim.experiment import folder as folders
 from marketsim.experiment.results import Results
 from marketsim.i18n.locale import Locale
 from marketsim.report import archive, document
@@ -34,10 +33,7 @@ def write(
     **more: Any,
 ) -> pathlib.Path:
     """Write the workbook of results or of a results folder, and say where it is; `more` as `document.of` takes it."""
-    made = document.of(results, lang, **more)
-    path = document.place_of(results, out, made.locale, "xlsx")
-    folders.place(path, content(made))
-    return path
+    return document.save(results, out, lang, "xlsx", content, **more)
 
 
 def content(made: Document) -> bytes:
