@@ -7,7 +7,7 @@ n / (1 + sigma (n - 1)) times as fast as one (parallel efficiency 1 / (1 + sigma
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,8 +114,8 @@ def sizes(settings_: Finite, uniforms: Floats, gang: Ints) -> tuple[Floats, Floa
     return settings_.work_gpu_hours.quantile(uniforms) * scale, settings_.work_gpu_hours.mean() * scale
 
 
-def need_of(name: str, settings_: Finite, gang: Gang) -> Need:
-    """The need of one class of gang."""
+def need_of(name: str, settings_: Any, gang: Gang) -> Need:
+    """The need of one class of gang; `settings_` is Finite or a trace, which have these keys in common."""
     deadline: Deadline = settings_.deadline
     return Need(
         workload=name,

@@ -15,7 +15,7 @@ from marketsim.demand.deadlines import AnyDeadline, NoDeadline
 from marketsim.demand.demand import Demand, DurationOrNone, Family, GpuName, Interconnect, MemoryGb, Residency
 from marketsim.demand.estimates import AnyEstimate, Exact
 from marketsim.demand.gangs import Gang
-from marketsim.demand.job import NEVER, JobTable, Need
+from marketsim.demand.job import NEVER, JobTable
 from marketsim.errors import Fault, InputError
 from marketsim.throw import Throw
 from marketsim.units import DAY_S
@@ -95,7 +95,7 @@ class TraceDemand(Demand):
         tenants = tuple(sorted(set(trace.tenant)))
         number = {tenant: index for index, tenant in enumerate(tenants)}
         return JobTable(
-            needs=tuple(self._need(name, gang) for gang in gangs),
+            needs=tuple(finite.need_of(name, self, gang) for gang in gangs),
             need=need.ravel(),
             arrival_s=arrival,
             work=finite.whole_work(name, work),
@@ -138,24 +138,6 @@ class TraceDemand(Demand):
             used[int(row)] = times + 1
             names.append(trace.job[row] if times == 0 else f"{trace.job[row]}#{times + 1}")
         return tuple(names)
-
-    def _need(self, name: str, gang: Gang) -> Need:
-        return Need(
-            workload=name,
-            instances=gang.instances,
-            milli=gang.milli,
-            memory_gb_per_gpu=self.memory_gb_per_gpu,
-            interconnect=self.interconnect or ("fabric" if gang.instances > 1 else "none"),
-            residency=self.residency,
-            reference_gpu=self.reference_gpu,
-            family=self.family,
-            checkpoint=self.checkpoint.as_checkpoint(),
-            patience_s=NEVER if self.patience is None else self.patience,
-            data_gb=self.data_gb,
-            priority=self.priority,
-            usd_per_late_day=self.deadline.usd_per_late_day,
-            usd_at_most=float("inf") if self.deadline.usd_at_most is None else self.deadline.usd_at_most,
-        )
 
 
 def _blocks(submit: Ints, block_s: int, throw: Throw) -> tuple[Ints, Ints]:
