@@ -39,8 +39,7 @@ from marketsim.policies import policy as say
 from marketsim.supply.offer import BUSY
 from marketsim.world import World
 
-FINISHED, RECLAIMED, FAILED, STOPPED = CAUSE["finished"], CAUSE["reclaimed"], CAUSE["failed"], CAUSE["stopped"]
-MOVED, PREEMPTED, LEFT, REFUSED = CAUSE["moved"], CAUSE["preempted"], CAUSE["left"], CAUSE["refused"]
+FINISHED, PREEMPTED, LEFT, REFUSED = CAUSE["finished"], CAUSE["preempted"], CAUSE["left"], CAUSE["refused"]
 CANCELLED, UNFINISHED = CAUSE["cancelled"], CAUSE["unfinished"]
 MOST_ROUNDS = 100
 
@@ -178,7 +177,7 @@ class Engine:
         if not self.live:
             self._close(None)
         else:
-            self._news()  # what the services held is free
+            self.news()  # what the services held is free
 
     def _close(self, _: None) -> None:
         """Settle everything: what runs stops unfinished, leases are billed, commitments valued."""
@@ -219,7 +218,7 @@ class Engine:
             column.append(value)
         self.live += 1
         self._join(self._new_job(index))
-        self._news()
+        self.news()
         return index
 
     def _new_job(self, index: int) -> JobState:
@@ -246,7 +245,7 @@ class Engine:
         self._next = index
         if index < size:
             self.kernel.call_at(arrival_s[index], kernel.ARRIVE, self._arrive)
-        self._news()
+        self.news()
 
     def _join(self, job: JobState) -> None:
         """A job enters the queue for the first time."""
@@ -288,7 +287,7 @@ class Engine:
         if type(placed) is say.Start:
             self.waiting.leave(job)
             self.start(job, placed.offer, placed.reason)
-            self._news()  # those it stood before may start
+            self.news()  # those it stood before may start
         else:
             self._note_wake(placed)
 
@@ -296,7 +295,7 @@ class Engine:
         """A job that has never been started leaves."""
         if job.phase == WAITING and not job.attempt:
             self._drop(job, LEFT)
-            self._news()  # those it stood before may start
+            self.news()  # those it stood before may start
 
     def _drop(self, job: JobState, cause: int) -> None:
         """A waiting job goes for good."""
@@ -359,15 +358,12 @@ class Engine:
             self._deadline_s[job] += now - self._arrival_s[job]
         self.ledger.submitted.write((now, job, self._deadline_s[job]))
         self._join(self._new_job(job))
-        self._news()
+        self.news()
 
     # ------------------------------------------------------------------------------------------ the pass
 
     def news(self) -> None:
         """Something changed that may let a job start."""
-        self._news()
-
-    def _news(self) -> None:
         if self._pass_due or self._asking or not (self.waiting.count or self._user is not None):
             return
         now = self.kernel._now
@@ -604,7 +600,7 @@ class Engine:
         self._free(job)
         self._gone(job, finished=True)
         if self.waiting.count or self._user is not None:
-            self._news()
+            self.news()
 
     def _free(self, job: JobState) -> None:
         """The job's shares go back to the pool, after its turnaround."""
@@ -637,7 +633,7 @@ class Engine:
         pool, instance, milli = what
         if instance.state != OVER and pool.give_share(instance, milli):
             self.leases.emptied(pool, instance)
-        self._news()
+        self.news()
 
     def _leave_instances(self, job: JobState, cause: int, warned: bool = False, keep_done: bool = False) -> None:
         """An attempt ends early: what is safe is kept, the rest is lost, the shares go back."""
