@@ -28,7 +28,7 @@ from marketsim.engine.outages import Outages
 from marketsim.engine.pool import Pool
 from marketsim.engine.serving import Serving
 from marketsim.engine.setup import make_setup
-from marketsim.engine.state import GONE, OVER, RUNNING, WAITING, Instance, JobState, Replica
+from marketsim.engine.state import GONE, OVER, RUNNING, WAITING, Instance, JobState, Replica, raised
 from marketsim.engine.taxes import Taxes
 from marketsim.engine.view import EngineView
 from marketsim.engine.waiting import Entry, Waiting
@@ -658,6 +658,7 @@ class Engine:
         self.ledger.stopped.write((now, job.id, job.attempt, cause, safe, at.done - safe, at.overhead_s, checkpoint_s))
         self._free(job)
 
+        job.estimate = raised(job.estimate, job.kept + at.done)  # known, though the work be lost
     def leave(self, job: JobState, cause: int, warned: bool = True) -> bool:
         """A running job leaves its instances; whether anything is left of it to do. It is then in no queue."""
         self._leave_instances(job, cause, warned)

@@ -76,11 +76,20 @@ class JobState:
         return 0 if self.offer is None else max(self.ready_s + self.overhead_s - t_s, 0)
 
     def estimated_left(self, t_s: int) -> int:
-        """Work left by the estimate; the estimate doubles each time the job is seen to have run past it."""
+        """Work left by the estimate, doubled once the job has run past it; at least 1. Asking changes nothing."""
         done = self.progress_at(t_s)
-        while self.estimate <= done:
-            self.estimate *= 2
-        return self.estimate - done
+        return raised(self.estimate, done) - done
+
+
+def raised(estimate: int, done: int) -> int:
+    """The estimate of all of a job's work once so much of it is done: doubled until it is above that.
+
+    >>> raised(100, 99), raised(100, 100), raised(100, 450)
+    (100, 200, 800)
+    """
+    while estimate <= done:
+        estimate *= 2
+    return estimate
 
 
 UP, NOTICE, DOWN, OVER = range(4)

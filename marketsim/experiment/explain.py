@@ -7,7 +7,6 @@ kept once, with how often. Beside them stands what hindsight would have done.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -176,17 +175,16 @@ class _JobRecorder(_Recorder):
         return answer
 
     def _options(self, view: say.View, job: say.JobView) -> tuple[Option, ...]:
-        """Every offer that can hold the job, asked through a photograph: asking may raise an estimate."""
-        seen: Any = copy.copy(job)
+        """Every offer that can hold the job."""
         now, found = view.now_s, []
         for offer in self._world.offers:
-            if not speed(seen.need, offer):
+            if not speed(job.need, offer):
                 continue
-            able = view.can_start(seen, offer.id) and offer.id != seen.offer
-            run_s = view.run_s(seen, offer.id)
+            able = view.can_start(job, offer.id) and offer.id != job.offer
+            run_s = view.run_s(job, offer.id)
             price = None if offer.price is None else view.price(offer.id)
-            slack_s = None if seen.deadline_s >= NEVER else seen.deadline_s - now - run_s
-            usd = None if price is None else price * _instances(seen.need, offer) * run_s / HOUR_S
+            slack_s = None if job.deadline_s >= NEVER else job.deadline_s - now - run_s
+            usd = None if price is None else price * _instances(job.need, offer) * run_s / HOUR_S
             found.append(Option(offer.id, able, price, usd, now + run_s, slack_s))
         return tuple(found)
 

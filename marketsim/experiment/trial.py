@@ -291,8 +291,7 @@ class Guard:
     def _compare(self, method: str, job: Any, photo: dict[str, Any]) -> None:
         for field, was in photo.items():
             now = getattr(job, field)
-            grown = field == "estimate" and now > was and now % was == 0  # asking raises an estimate that was passed
-            if now != was and not grown:
+            if now != was:
                 self.touched = self.touched or f"`{method}` changes {field} of job {job.id} from {was!r} to {now!r}"
 
     def _count(self, now_s: int, method: str) -> None:

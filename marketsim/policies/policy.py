@@ -156,7 +156,7 @@ class JobView(Protocol):
     need_index: int
     arrival_s: int  # when it could first be placed
     deadline_s: int
-    estimate: int  # of all its work, raised when the job has run past it
+    estimate: int  # of all its work, raised at the end of an attempt that ran past it
     attempt: int  # attempts so far
     offer: str | None  # where it runs now
     started_s: int  # of the running attempt
@@ -172,7 +172,7 @@ class JobView(Protocol):
         ...
 
     def estimated_left(self, t_s: int) -> int:
-        """Work left by the estimate, which is raised when the job has run past it; at least 1."""
+        """Work left by the estimate, raised as the job runs past it; at least 1. Asking changes nothing."""
         ...
 
 

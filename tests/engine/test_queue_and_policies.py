@@ -274,3 +274,23 @@ def test_a_view_tells_the_estimate_and_never_the_work():
 
     run(world([Job(0, 100, checkpointed(0), estimate_s=10)], [market()]), Decider(decide))
     assert (30, 10_000) in seen
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_an_estimate_rises_when_an_attempt_that_ran_past_it_ends_and_not_by_being_looked_at(looks):
+    """Estimated at 10 s, stopped after 25 without a checkpoint: all is lost but the news that it takes over 25 s."""
+    seen = []
+
+    def decide(view):
+        if looks:
+            for job in view.running():
+                job.estimated_left(view.now_s)
+                view.run_s(job, "cloud")
+        seen.extend((view.now_s, job.estimate) for job in (*view.waiting(), *view.running()))
+        actions = [say.Start(job.id, "cloud") for job in view.waiting()]
+        if view.now_s == 25:
+            actions = [say.Stop(job.id) for job in view.running() if job.started_s < 25] + actions
+        return [*actions, *([say.WakeAt(20), say.WakeAt(25)] * (view.now_s == 0))]
+
+    run(world([Job(0, 100, checkpointed(None), estimate_s=10)], [market()]), Decider(decide))
+    assert list(dict.fromkeys(seen)) == [(0, 10_000), (20, 10_000), (25, 10_000), (25, 40_000)]
