@@ -1,4 +1,8 @@
-"""What is left undone at the end of the drain, priced at on-demand, so that putting work off is no saving.
+"""What is left undone at the end of the run, priced at on-demand, so that not doing work is no saving.
+
+That is work that is still open at the end of the drain, and work that was given up on the way: cancelled, refused by a
+full queue, gone out of patience, or of a job whose predecessor never finished. A policy that does none of it pays what
+on demand would have cost; whether it was late is told by the metrics of misses, beside the cost.
 
 Each job is priced as if it were started at that second on a lease of its own, boot, overhead and whole quanta included:
 a share of one would be cheaper than what a job that is run in time pays for, wherever leases are not quite full.

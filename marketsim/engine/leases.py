@@ -40,7 +40,10 @@ class Leases:
         engine = self._engine
         if not pool.room:
             raise engine.impossible(f"cannot start job {job} at {pool.offer.id}: no instance can be launched there now")
-        return self._launch_at(pool, engine.outages.seat_for(pool))
+        seat = engine.outages.seat_for(pool)
+        if seat is None:
+            raise engine.impossible(f"cannot start job {job} at {pool.offer.id}: every seat there is down now")
+        return self._launch_at(pool, seat)
 
     def launch_whole(self, pool: Pool, seat: int) -> Instance:
         """Boot a metered instance for a gang, which takes all of it."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from marketsim.engine.run import Engine
 
 FAILED = CAUSE["failed"]
+TRIES = 512  # seats found down one after the other before none is held to be up
 
 
 class _Life:
@@ -50,6 +51,7 @@ class Outages:
         self._lives: dict[tuple[int, int], _Life] = {}
         self._crews: dict[int, simpy.Resource] = {}
         self._turns: dict[tuple[int, int], int] = {}
+        self._crewed_fails_s: dict[tuple[int, int], int] = {}  # next failure of a seat that crews look after
         self._down_since: dict[tuple[int, int], int] = {}
         for pool in engine.pools:
             law = pool.offer.outage
@@ -82,21 +84,35 @@ class Outages:
         pool.unblock(seat)
         self._engine.news()
 
-    def seat_for(self, pool: Pool) -> int:
-        """The lowest seat that nobody holds and that is up."""
-        while True:
+    def seat_for(self, pool: Pool) -> int | None:
+        """The lowest seat that nobody holds and that is up; None where all are down, as with their provider."""
+        for _ in range(TRIES):
             seat = pool.lowest_seat()
             if not self._block_if_down(pool, seat):
                 return seat
+        pool.shut(1)
+        return None
+
+    def room(self, pool: Pool) -> int:
+        """How many metered instances could be started now, on seats that are up: 0 where none is."""
+        if pool.room and pool.offer.outage is not None:
+            seat = self.seat_for(pool)
+            if seat is not None:
+                pool.leave_seat(seat)
+        return pool.room
 
     def gang_fits(self, pool: Pool, instances: int) -> bool:
         """Whether a gang can be started now on seats that are all up."""
-        while True:
+        if instances >= pool.shut_from:
+            return pool.fits_held(instances, pool.milli)
+        for _ in range(TRIES):
             seats = pool.seats_for_gang(instances)
             if seats is None:
                 return False
             if not [seat for seat in seats if self._block_if_down(pool, seat)]:
                 return True
+        pool.shut(instances)
+        return pool.fits_held(instances, pool.milli)
 
     # ------------------------------------------------------------------------------------------ the calendar
 
@@ -107,8 +123,7 @@ class Outages:
             return
         now, seat = self._engine.kernel._now, instance.seat
         if law.crews is not None:
-            turn = self._turns.get((pool.index, seat), 0)
-            self._engine.kernel.call_at(now + law.up_s(seat, turn), kernel.LOSS, self._fail, (pool, instance))
+            self._engine.kernel.call_at(self._crewed_s(pool, law, seat), kernel.LOSS, self._fail, (pool, instance))
             return
         life = self._life(pool, law, seat)
         if life.fails_s <= now:  # a committed instance can be put where the calendar says down
@@ -116,6 +131,19 @@ class Outages:
             self._engine.kernel.call_at(life.back_s, kernel.READY, self._repaired, (pool, instance))
         elif life.fails_s <= self._engine.world.end_s:
             self._engine.kernel.call_at(life.fails_s, kernel.LOSS, self._fail, (pool, instance))
+
+    def _crewed_s(self, pool: Pool, law: OutageLaw, seat: int) -> int:
+        """When a seat that crews look after fails next; it goes on living between one lease and the next.
+
+        What fell due while nobody was there is drawn anew from now on, which is all the same to an exponential.
+        """
+        place, now = (pool.index, seat), self._engine.kernel._now
+        fails_s = self._crewed_fails_s.get(place, -1)
+        if 0 <= fails_s <= now:
+            self._turns[place] = self._turns.get(place, 0) + 1
+        if fails_s <= now:
+            fails_s = self._crewed_fails_s[place] = now + law.up_s(seat, self._turns.get(place, 0))
+        return fails_s
 
     def _fail(self, what: tuple[Pool, Instance]) -> None:
         """A seat goes down: what runs there stops unwarned; a lease is over, a committed instance waits for repair."""
@@ -127,20 +155,29 @@ class Outages:
         assert law is not None
         if law.crews is not None:
             self._down_since[pool.index, seat] = now
-            self._take_down(pool, instance)
+            if instance.commitment < 0:
+                self._lose_lease(pool, instance)
+                pool.block(seat)
+                engine.news()
+            else:
+                self._take_down(pool, instance)
             engine.kernel.process(self._repair(pool, instance, law))
             return
         back_s = self._lives[pool.index, seat].back_s  # of this failure, even where the repair takes no time
         engine.ledger.outages.write((now, pool.index, seat, back_s))
         if instance.commitment < 0:
-            pool.close(instance, OVER)
-            engine.stop_all(instance, FAILED)
-            engine.leases.release(pool, instance, FAILED)
+            self._lose_lease(pool, instance)
             self._block_if_down(pool, seat)
             engine.news()
         else:
             self._take_down(pool, instance)
             engine.kernel.call_at(back_s, kernel.READY, self._repaired, (pool, instance))
+
+    def _lose_lease(self, pool: Pool, instance: Instance) -> None:
+        """A metered instance that failed is billed no more: the provider repairs on its own account."""
+        pool.close(instance, OVER)
+        self._engine.stop_all(instance, FAILED)
+        self._engine.leases.release(pool, instance, FAILED)
 
     def _take_down(self, pool: Pool, instance: Instance) -> None:
         pool.close(instance, DOWN)
@@ -164,9 +201,13 @@ class Outages:
             now = self._engine.kernel._now
             yield self._engine.kernel.moment(now + law.repair_s(instance.seat, turn), kernel.READY)
         self._turns[place] = turn + 1
+        self._crewed_fails_s.pop(place, None)
         now = self._engine.kernel._now
         self._engine.ledger.outages.write((self._down_since.pop(place), pool.index, instance.seat, now))
-        self._repaired((pool, instance))
+        if instance.commitment < 0:
+            self._unblock((pool, instance.seat))
+        else:
+            self._repaired((pool, instance))
 
     # ------------------------------------------------------------------------------------------ the busy clock
 
@@ -186,9 +227,7 @@ class Outages:
             engine.requeue(job, FAILED, warned=False)
         elif instance.commitment < 0:
             engine.ledger.outages.write((now, pool.index, instance.seat, now + repair_s))
-            pool.close(instance, OVER)
-            engine.stop_all(instance, FAILED)
-            engine.leases.release(pool, instance, FAILED)
+            self._lose_lease(pool, instance)
             pool.block(instance.seat)
             engine.kernel.call_at(now + repair_s, kernel.READY, self._unblock, (pool, instance.seat))
         else:

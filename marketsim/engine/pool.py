@@ -49,6 +49,7 @@ class Pool:
         "price",
         "quota",
         "room",
+        "shut_from",
     )
 
     def __init__(self, offer: Offer, index: int) -> None:
@@ -62,6 +63,7 @@ class Pool:
         self.quota = UNLIMITED if offer.quota is None else offer.quota
         self.metered = 0
         self.room = 0
+        self.shut_from = UNLIMITED  # gangs of so many instances and more find no seats that are up
         self.committed = 0
         self.ordered = 0
         self.by_seat: dict[int, Instance] = {}
@@ -89,7 +91,12 @@ class Pool:
         self._update_room()
 
     def _update_room(self) -> None:
-        self.room = max(min(self.launchable, self.quota) - self.metered, 0)
+        self.room = max(min(self.launchable, self.quota) - self.metered, 0) if self.shut_from > 1 else 0
+
+    def shut(self, instances: int) -> None:
+        """Note that no seats that are up can be found for so many instances, until the next is repaired."""
+        self.shut_from = min(self.shut_from, instances)
+        self._update_room()
 
     # ------------------------------------------------------------------------------------------ what would fit
 
@@ -262,6 +269,11 @@ class Pool:
             self.next_seat += 1
         return self.next_seat
 
+    def leave_seat(self, seat: int) -> None:
+        """Put back a lowest seat that was looked at and not taken."""
+        if seat < self.next_seat:
+            heappush(self._free_seats, seat)
+
     def add(self, instance: Instance) -> None:
         """Put a launched or delivered instance on its seat, wholly free."""
         seat = instance.seat
@@ -319,6 +331,8 @@ class Pool:
     def unblock(self, seat: int) -> None:
         """Let a repaired seat be used again."""
         self.blocked_seats.discard(seat)
+        self.shut_from = UNLIMITED
+        self._update_room()
         if seat < self.next_seat:
             heappush(self._free_seats, seat)
         if self.gang > 1:

@@ -87,6 +87,7 @@ class Engine:
         self.present: dict[int, JobState] = {}
         self.running: dict[int, JobState] = {}
         self._came_now: list[JobState] = []
+        self._given_up: list[tuple[int, int, int]] = []  # job, its need, and the work that nobody will do
         self.load_changes: list[tuple[int, int]] | None = None  # (t_s, milli-GPUs asked for), where a rule forecasts
 
         self.view = EngineView(self)
@@ -197,8 +198,9 @@ class Engine:
             for job, count in sorted(self._held_back.items())
             if count > 0 and job < self._next and not (thinking and thinking[job])
         ]
-        later = range(self._next, len(self.world.jobs))
-        backlog.value(self, left + [(job, self._need[job], self.work[job]) for job in (*held_back, *later)])
+        later = [job for job in range(self._next, len(self.world.jobs)) if self._held_back.get(job, 0) >= 0]
+        left += [(job, self._need[job], self.work[job]) for job in (*held_back, *later)]
+        backlog.value(self, sorted(left + self._given_up))
         self.serving.settle()
         self.leases.settle()
         self.orders.settle()
@@ -301,6 +303,7 @@ class Engine:
         """A waiting job goes for good."""
         self.waiting.leave(job)
         self.ledger.stopped.write((self.kernel._now, job.id, 0, cause, 0, 0, 0, 0))
+        self._given_up.append((job.id, job.need_index, self.work[job.id] - job.kept))
         self._gone(job)
 
     def _gone(self, job: JobState, finished: bool = False) -> None:
@@ -326,6 +329,7 @@ class Engine:
             elif not finished:
                 self._held_back[follower] = -1
                 self.ledger.stopped.write((self.kernel._now, follower, 0, CANCELLED, 0, 0, 0, 0))
+                self._given_up.append((follower, self._need[follower], self.work[follower]))
                 self.live -= 1
                 self._let_follow(follower, False)
             else:
@@ -676,8 +680,9 @@ class Engine:
     def give_up(self, job: JobState, cause: int) -> None:
         """A job that runs or waits goes for good."""
         if job.phase == RUNNING:
-            self._leave_instances(job, cause, warned=True)
-            self._gone(job)
+            if self.leave(job, cause):
+                self._given_up.append((job.id, job.need_index, self.work[job.id] - job.kept))
+                self._gone(job)
         else:
             self._drop(job, cause)
 

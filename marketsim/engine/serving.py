@@ -154,7 +154,7 @@ class Serving:
             raise engine.impossible(f"service {self.services[number].name} cannot run at {pool.offer.id}")
         instance = pool.take_share(need.milli)
         if instance is None:
-            if not pool.room:
+            if not engine.outages.room(pool):
                 raise engine.impossible(f"no replica of {self.services[number].name} fits at {pool.offer.id} now")
             engine.leases.launch(pool, -1)
             instance = pool.take_share(need.milli)

@@ -52,8 +52,10 @@ class EngineView:
         need = job.need
         if not self._engine.speed_ppm[job.need_index][pool.index]:
             return False
-        if need.instances > 1 and pool.offer.outage is not None:
-            return self._engine.outages.gang_fits(pool, need.instances)
+        if pool.offer.outage is not None:
+            if need.instances > 1:
+                return self._engine.outages.gang_fits(pool, need.instances)
+            self._engine.outages.room(pool)
         return pool.fits(need.instances, need.milli)
 
     def can_start_committed(self, job: JobView, offer: str) -> bool:
@@ -77,7 +79,7 @@ class EngineView:
 
     def launchable(self, offer: str) -> int:
         """Instances that could be started now beyond those held."""
-        return self._pools[offer].room
+        return self._engine.outages.room(self._pools[offer])
 
     def held(self, offer: str) -> int:
         """Instances held now."""
@@ -141,7 +143,7 @@ class EngineView:
         milli = engine.serving.services[service].replica.milli
         each = pool.milli // milli
         here = sum(one.free // milli for one in pool.by_seat.values() if one.state == 0)
-        return min(here + each * pool.room, UNLIMITED)
+        return min(here + each * engine.outages.room(pool), UNLIMITED)
 
     def room_held(self, service: int, offer: str) -> int:
         """The same on instances that are here: no new metered lease."""

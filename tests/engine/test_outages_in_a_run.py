@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from small_worlds import (
+    Decider,
     Job,
     Spell,
+    billed,
     burst,
     checkpointed,
     market,
@@ -20,10 +23,13 @@ from small_worlds import (
 )
 
 from marketsim.engine.run import run
+from marketsim.errors import PolicyError
 from marketsim.metrics.measured import Measured
 from marketsim.metrics.utilization import spent
+from marketsim.policies import policy as say
 from marketsim.streams import Dice
 from marketsim.supply.offer import BUSY, CALENDAR, OutageLaw
+from marketsim.supply.timetable import Timetable
 
 
 @dataclass(frozen=True)
@@ -174,3 +180,49 @@ def test_what_is_down_at_the_end_is_written_down_to_the_end():
     law = calendar({0: (990,)}, {0: (500,)}, crews=1)
     ledger = run(owned(1, [], outage=law), rules(burst(None)))
     assert ledger.outages.rows().tolist() == [[990, 0, 0, 1_000]]
+
+
+ALL_DOWN = Timetable(mean_up_s=1.0, spans=(((10, 50), (70, 10**6)),), end_s=10**6)  # one row is every seat there is
+
+
+@pytest.mark.parametrize("instances", [1, 3])
+def test_where_every_seat_is_down_at_once_a_job_waits_until_the_first_is_repaired(instances):
+    """Down from 10 to 50: who comes at 20 starts at 50; who comes after 70 never does."""
+    jobs = [Job(20, 5, need(instances=instances)), Job(80, 5, need(instances=instances))]
+    made = world(jobs, [market(gang=4, outage=ALL_DOWN)], drain_s=100)
+    assert story(made, rules()) == {0: [Spell("cloud", 50, 55, "finished")]}
+
+
+def test_where_every_seat_is_down_nothing_can_be_launched_and_a_policy_that_tries_is_named():
+    made = world([Job(20, 5)], [market(outage=ALL_DOWN)], drain_s=100)
+    seen = []
+
+    def look(view):
+        seen.append((view.now_s, view.launchable("cloud") > 0))
+        return []
+
+    run(made, Decider(look, review_every_s=30))
+    assert dict(seen) == {0: True, 20: False} | {t_s: 50 <= t_s < 70 for t_s, _ in seen if t_s >= 30}
+    with pytest.raises(PolicyError, match="it does not fit there now"):
+        run(made, Decider(lambda view: [say.Start(job.id, "cloud") for job in view.waiting()]))
+
+
+def test_a_metered_instance_that_failed_is_billed_until_it_failed_whoever_repairs_it():
+    """Failed at 30, repaired by the one crew at 80: another seat does the work from 30 on, and only work is paid."""
+    for crews in (None, 1):
+        law = calendar({0: (30,)}, {0: (50,)}, crews=crews)
+        made = world([Job(0, 100), Job(85, 10)], [market(outage=law)])
+        ledger = run(made, rules())
+        assert spells(made, ledger) == {
+            0: [Spell("cloud", 0, 30, "failed"), Spell("cloud", 30, 130, "finished")],
+            1: [Spell("cloud", 85, 95, "finished")],
+        }
+        assert seats(ledger) == [0, 1, 0]  # repaired, the seat is the lowest again
+        assert billed(ledger, "expense:usage") == 1_000 * (30 + 100 + 10)
+
+
+def test_a_seat_that_crews_look_after_lives_on_between_two_leases():
+    """Due at 30 whoever sits there: the second lease, from 20 on, meets it."""
+    law = calendar({0: (30,)}, {0: (50,)}, crews=1)
+    made = world([Job(0, 10), Job(20, 40)], [market(outage=law)])
+    assert story(made, rules())[1] == [Spell("cloud", 20, 30, "failed"), Spell("cloud", 30, 70, "finished")]

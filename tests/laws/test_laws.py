@@ -40,6 +40,7 @@ from marketsim.metrics.measure import measure
 from marketsim.metrics.measured import Measured
 from marketsim.metrics.utilization import spent
 from marketsim.path import Path
+from marketsim.policies import base
 from marketsim.policies import policy as say
 from marketsim.supply.offer import OutageLaw
 from marketsim.units import HOUR_S, MICRO, MILLI
@@ -359,6 +360,54 @@ def test_putting_work_off_is_no_saving(jobs, boot_s, quantum_s, minimum_s):
     busy = measure(made, run(made, rules()))
     assert idle["total_cost_usd"] >= busy["total_cost_usd"] - 1e-6 * len(jobs)
     assert idle["missed_deadline_share"] is None or idle["missed_deadline_share"] >= busy["missed_deadline_share"]
+
+
+WAYS_NOT_TO = ("cancel", "let go", "refuse", "cancel what runs")
+
+
+@quick
+@given(jobs_of(), st.sampled_from(WAYS_NOT_TO), st.integers(0, 5), st.sampled_from([1, 60]))
+def test_not_doing_work_is_no_saving(jobs, way, boot_s, quantum_s):
+    """Who cancels work, turns it away, or lets it lose patience pays at least what on demand would have been."""
+    patient = [job._replace(need=replace(job.need, patience_s=NEVER, data_gb=0.0)) for job in jobs]
+    shown = [job._replace(need=replace(job.need, patience_s=60)) for job in patient] if way == "let go" else patient
+    offer = market(gpus=2, boot_s=boot_s, quantum_s=quantum_s)
+    made, lazy = (world(some, [offer], horizon_s=HORIZON_S) for some in (patient, shown))
+    policy: Any = Decider(lambda view: _not_to(view, way), review_every_s=7)
+    if way == "refuse":
+        policy = rules(Never(), capacity=1)
+    ledger = run(lazy, policy)
+    idle, busy = measure(lazy, ledger), measure(made, run(made, rules()))
+    assert any(CAUSES[cause] != "unfinished" for cause in ledger.stopped.column("cause")) or way in ("let go", "refuse")
+    for headline in ("total_cost_usd", "total_with_penalties_usd", "cash_out_usd"):
+        assert idle[headline] >= busy[headline] - 1e-6 * len(jobs), headline
+    assert idle["missed_deadline_share"] is None or idle["missed_deadline_share"] >= busy["missed_deadline_share"]
+
+
+def _not_to(view: say.View, way: str) -> list[say.Action]:
+    """Cancel what waits; or start it, and cancel it once it runs."""
+    if way == "cancel":
+        return [say.Cancel(job.id) for job in view.waiting()]
+    if way == "cancel what runs":
+        running = [say.Cancel(job.id) for job in view.running() if job.started_s < view.now_s]
+        return [*running, *(say.Start(job.id, "cloud") for job in view.waiting())]
+    return []
+
+
+class Never(base.PlacementBase):
+    """A placement that places nothing."""
+
+    def __init__(self) -> None:
+        """Bound to no setup: it asks for none."""
+
+    def bind(self, setup: say.Setup) -> Never:
+        """Itself, for one run."""
+        super().__init__(setup)
+        return self
+
+    def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
+        """Nowhere."""
+        return None
 
 
 def test_a_stock_out_evicts_nobody():
