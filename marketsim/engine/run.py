@@ -127,6 +127,8 @@ class Engine:
         self._easy = queue.blocking == say.EASY
         self.procurement: say.ProcurementRule | None = procurement
         self._user_period_s: int | None = getattr(self._user, "review_every_s", None)
+        self._own_period_s = self.placement.review_every_s if self.placement.reviewed_from_start else None
+        self._reviews: dict[int, list[tuple[JobState, int]]] = {}  # second -> attempts reviewed then, each on its own
         self._leave_at = self.placement.leave_at
         self._place = self.placement.place
         self.waiting = Waiting(by_class=not self._strict)
@@ -154,7 +156,7 @@ class Engine:
             self._procure(None)
         if self._user_period_s:
             call_at(self._user_period_s, kernel.REVIEW, self._user_review)
-        if self.placement.review_every_s:
+        if self.placement.review_every_s and not self._own_period_s:
             call_at(self.placement.review_every_s, kernel.REVIEW, self._review)
         self.kernel.run_all()
         return self.ledger
@@ -545,6 +547,8 @@ class Engine:
         job._remaining = left
         job.end_s = end_s
         self.running[job.id] = job
+        if self._own_period_s:
+            self._review_at(now + self._own_period_s, job)
         law = pool.offer.outage
         if law is not None and law.clock == BUSY:
             fails_s = ready_s + law.busy_s(job.id, attempt)
@@ -709,6 +713,30 @@ class Engine:
                 changed = True
                 actions.act(self, action)
         self.kernel.call_at(now + period, kernel.REVIEW, self._review)
+        if changed and self.waiting.count:
+            self._pass(None)
+
+    def _review_at(self, t_s: int, job: JobState) -> None:
+        """Review the running attempt of a job at a second of its own."""
+        due = self._reviews.get(t_s)
+        if due is None:
+            due = self._reviews[t_s] = []
+            self.kernel.call_at(t_s, kernel.REVIEW, self._review_due)
+        due.append((job, job.attempt))
+
+    def _review_due(self, _: None) -> None:
+        """The attempts whose own period is over are reviewed, by job number."""
+        now = self.kernel._now
+        assert self._own_period_s
+        changed = False
+        for job, attempt in sorted(self._reviews.pop(now), key=lambda noted: noted[0].id):
+            if job.phase != RUNNING or job.attempt != attempt:
+                continue
+            self._review_at(now + self._own_period_s, job)
+            action = self.placement.review(job, self.view)
+            if action is not None:
+                changed = True
+                actions.act(self, action)
         if changed and self.waiting.count:
             self._pass(None)
 

@@ -14,6 +14,7 @@ class PlacementBase:
     """No waiting budget, no review, empty leases released at once, services on the cheapest that can serve them."""
 
     review_every_s: int | None = None
+    reviewed_from_start = False
 
     def __init__(self, setup: say.Setup) -> None:
         self.setup = setup

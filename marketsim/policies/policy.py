@@ -365,9 +365,13 @@ class QueueRule(Protocol):
 
 
 class PlacementRule(Protocol):
-    """Where and when. review_every_s: how often running jobs are reviewed, None for never."""
+    """Where and when. review_every_s: how often running jobs are reviewed, None for never.
+
+    reviewed_from_start: the period counts from each start, else all are reviewed at once, counted from second 0.
+    """
 
     review_every_s: int | None
+    reviewed_from_start: bool
 
     def leave_at(self, job: JobView, view: View) -> int | None:
         """Asked each time the job joins the queue: when its waiting budget there ends; None for never."""

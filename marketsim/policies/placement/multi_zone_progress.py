@@ -38,7 +38,7 @@ class _MultiZone(SlottedRule):
 
     def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
         """Move between zones only where the job stays on spot anyway and is past its overhead."""
-        if self._decided_s.get(job.id) == view.now_s:
+        if view.now_s < self._clock.next_s(job):
             return None
         here = job.offer or ""
         pick, offer = self._decide(job, view)

@@ -36,6 +36,31 @@ class Fruitless:
         return seen is not None and seen[1] >= self._limit
 
 
+class Slots:
+    """When a job may decide: once a slot of its own clock, which begins as it comes in.
+
+    A slot ends after `slot_s`; or at once, when the job loses its instances to a reclaim, a failure or another job: the
+    published rules pick in the instant after a preemption. A stop of the rule's own making is its pick for the slot.
+    """
+
+    def __init__(self, slot_s: int) -> None:
+        self.slot_s = slot_s
+        self._next_s: dict[int, int] = {}
+
+    def joins(self, job: say.JobView, now_s: int) -> None:
+        """A job joins the queue: for the first time, or because it has lost its instances or left them."""
+        if self._next_s.get(job.id) != now_s + self.slot_s:
+            self._next_s[job.id] = now_s
+
+    def next_s(self, job: say.JobView) -> int:
+        """The second at which its next slot begins."""
+        return self._next_s.get(job.id, 0)
+
+    def begin(self, job: say.JobView, now_s: int) -> None:
+        """It decides: the slot begins."""
+        self._next_s[job.id] = now_s + self.slot_s
+
+
 class Choices:
     """For each need, the offers that can hold it, by what they are: worked out once a run."""
 

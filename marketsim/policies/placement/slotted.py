@@ -17,7 +17,7 @@ from pydantic import Field
 from marketsim.demand.job import NEVER
 from marketsim.policies import base
 from marketsim.policies import policy as say
-from marketsim.policies.placement.rule import Choices, Placement
+from marketsim.policies.placement.rule import Choices, Placement, Slots
 from marketsim.settings import PositiveDuration
 from marketsim.units import DAY_S, HOUR_S, PPM
 
@@ -81,7 +81,9 @@ class Slotted(Placement):
 
 
 class SlottedRule(base.PlacementBase):
-    """Asks `pick` once a slot for jobs that wait and jobs that run, and says what to change."""
+    """Asks `pick` once a slot of each job's own clock, whether it waits or runs, and says what to change."""
+
+    reviewed_from_start = True  # a job starts as its slot begins, so that reviews fall on its slots
 
     def __init__(self, settings: Slotted, setup: say.Setup) -> None:
         super().__init__(setup)
@@ -90,20 +92,27 @@ class SlottedRule(base.PlacementBase):
         self._kind = {offer.id: offer.kind for offer in setup.offers}
         self.review_every_s = settings.decide_every
         self._memory: dict[int, dict[str, float]] = {}
-        self._decided_s: dict[int, int] = {}
+        self._clock = Slots(settings.decide_every)
         self._slots: dict[int, Slot] = {}  # the last of each job, where reasons are asked for
 
+    def leave_at(self, job: say.JobView, view: say.View) -> int | None:
+        """Never; it is told here that a slot has ended early."""
+        self._clock.joins(job, view.now_s)
+        return None
+
     def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
-        next_slot_s = view.now_s + self._settings.decide_every
-        if self._decided_s.get(job.id) == view.now_s:
+        if not self._choices.any[job.need_index]:
+            return None  # no offer of this market can ever hold it
+        next_slot_s = self._clock.next_s(job)
+        if view.now_s < next_slot_s:
             return say.WakeAt(next_slot_s)
         pick, offer = self._decide(job, view)
         if pick == IDLE or offer is None:
-            return say.WakeAt(next_slot_s, self._why(job, pick))
+            return say.WakeAt(self._clock.next_s(job), self._why(job, pick))
         return say.Start(job.id, offer, self._why(job, pick))
 
     def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
-        if self._decided_s.get(job.id) == view.now_s:
+        if view.now_s < self._clock.next_s(job):
             return None
         now_on = self._kind[job.offer or ""]
         pick, offer = self._decide(job, view)
@@ -136,12 +145,10 @@ class SlottedRule(base.PlacementBase):
     def _decide(self, job: say.JobView, view: say.View) -> tuple[Pick, str | None]:
         """The pick, and the offer where that would be; None where it cannot be had or is idle."""
         now, need, choices = view.now_s, job.need_index, self._choices
-        self._decided_s[job.id] = now
+        self._clock.begin(job, now)
         on_demand = choices.cheapest(job, choices.on_demand[need], view)
         spot = choices.cheapest(job, choices.spot[need], view)
         on_spot = self._kind.get(job.offer or "") == SPOT
-        if not choices.any[need]:
-            return IDLE, None  # no offer of this market can ever hold it
         slot = self._slot(job, view, spot is not None or on_spot)
         if self.explain:
             self._slots[job.id] = slot

@@ -10,7 +10,7 @@ from pydantic import Field
 from marketsim.demand.job import NEVER
 from marketsim.policies import base
 from marketsim.policies import policy as say
-from marketsim.policies.placement.rule import Choices, Placement
+from marketsim.policies.placement.rule import Choices, Placement, Slots
 from marketsim.settings import NonNegative, PositiveDuration
 from marketsim.units import DAY_S, HOUR_S, PPM
 
@@ -80,6 +80,8 @@ class Standing:
 
 
 class _SpotUtility(base.PlacementBase):
+    reviewed_from_start = True
+
     def __init__(self, settings: SpotUtility, setup: say.Setup) -> None:
         super().__init__(setup)
         self._settings = settings
@@ -88,11 +90,20 @@ class _SpotUtility(base.PlacementBase):
         self._paid_anyway = {offer.id for offer in setup.offers if not offer.metered}
         self._probes = {zone: Probes() for zone in self._zones}
         self.review_every_s = settings.decide_every
+        self._clock = Slots(settings.decide_every)
+
+    def leave_at(self, job: say.JobView, view: say.View) -> int | None:
+        """Never; it is told here that a slot has ended early."""
+        self._clock.joins(job, view.now_s)
+        return None
 
     def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
-        self._probe(view)
         if not self._choices.any[job.need_index]:
             return None
+        if view.now_s < self._clock.next_s(job):
+            return say.WakeAt(self._clock.next_s(job))
+        self._clock.begin(job, view.now_s)
+        self._probe(view)
         at, zone, utility = self._look(job, view)
         if at.pressure >= 1:
             offer = self._choices.cheapest(job, self._choices.on_demand[job.need_index], view)
@@ -100,10 +111,10 @@ class _SpotUtility(base.PlacementBase):
                 return say.Start(job.id, offer, self._said(at, "on-demand: time is short", utility))
         if zone is not None and (utility > 0 or at.pressure >= 1):
             return say.Start(job.id, zone, self._said(at, "the zone of the largest utility", utility))
-        wake_s = view.now_s + self._settings.decide_every
-        return say.WakeAt(wake_s, self._said(at, "no zone is worth its cost now", utility))
+        return say.WakeAt(self._clock.next_s(job), self._said(at, "no zone is worth its cost now", utility))
 
     def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
+        self._clock.begin(job, view.now_s)
         self._probe(view)
         here = job.offer or ""
         if job.overhead_left_s(view.now_s) or here in self._paid_anyway:
