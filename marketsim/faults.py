@@ -124,7 +124,8 @@ def _fault(detail: Any, model: type[BaseModel], document: plain_yaml.Document) -
             what, path = "unknown kind", plain_yaml.join(step.path, "kind")
             hint = nearest(str(given), known)
         else:
-            what, allowed = "must be a mapping with `kind`", f"kind: {allowed}"
+            number = "a number, or " if _number_stands_for_one(step) else ""
+            what, allowed = f"must be {number}a mapping with `kind`", f"kind: {allowed}"
     elif kind == "literal_error":
         what = "is none of the values allowed"
         known = [part.strip("'") for part in re.findall(r"'[^']*'|\S+", str(context.get("expected", "")))]
@@ -132,6 +133,10 @@ def _fault(detail: Any, model: type[BaseModel], document: plain_yaml.Document) -
         allowed = allowed or str(context.get("expected"))
     elif kind in ("value_error", "assertion_error"):
         what = str(context.get("error") or detail["msg"])
+        first = what.split(" ", 1)[0]
+        if isinstance(got, Mapping) and first in got:  # a rule of several keys names the one it is about first
+            told = "(got" in what or "; allowed" in what
+            path, got, what = plain_yaml.join(path, first), MISSING if told else got[first], what[len(first) + 1 :]
         if isinstance(got, Mapping | list | tuple):
             got = MISSING
         allowed = allowed if bounds.duration else None
@@ -232,6 +237,13 @@ def _kinds(step: Step) -> list[str]:
     if not tags and step.owner is not None and step.path.endswith(".kind"):
         tags = [_tag(step.owner)]
     return [tag for tag in tags if tag is not None]
+
+
+def _number_stands_for_one(step: Step) -> bool:
+    """Whether a bare number may stand where one of several kinds is wanted."""
+    return any(
+        _tag(model) == "constant" and getattr(model, "scalar_key", None) for model in _model_list(step.annotation)
+    )
 
 
 def _flat(annotation: Any) -> Iterator[Any]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from marketsim import units
 from marketsim.errors import MOST_FAULTS, Fault, InputError, nearest
+from marketsim.files import PICKLES
 
 MOST_BYTES = 64 * 2**20
 
@@ -130,6 +131,8 @@ def text_of(path: pathlib.Path, most_bytes: int = MOST_BYTES) -> str:
     Raises InputError for a folder, device or pipe, above `most_bytes` of content, for a NUL byte, for another encoding.
     """
     file = path.name
+    if path.suffix.lower() in PICKLES:
+        raise InputError(Fault("a pickle is never read: it could run any code", file=file, allowed="CSV text"))
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise InputError(Fault("is not a regular file", file=file))

@@ -35,6 +35,7 @@ _UNITS = {
     "months": MONTH_S,
     "y": YEAR_S,
 }
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?")
 _DURATION = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)? ?([A-Za-z]+)")
 
 
@@ -74,6 +75,8 @@ def moment(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except (TypeError, ValueError):
+        if isinstance(text, str) and _MOMENT.fullmatch(text):
+            raise ValueError("no such date or time of day; a moment is written YYYY-MM-DDTHH:MM:SSZ") from None
         raise ValueError("a moment is written YYYY-MM-DDTHH:MM:SSZ, or with an offset such as +02:00") from None
     if at.tzinfo is None:
         raise ValueError("a moment needs Z or an offset such as +02:00: local times are ambiguous")

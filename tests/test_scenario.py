@@ -149,7 +149,7 @@ def test_like_goes_one_level_only() -> None:
         ("objective={subject_to: {missed: 0.1}}", "objective.subject_to.missed: no metric has this name"),
         ("sources={supply.cloud.prise: x}", "sources.supply.cloud.prise: names no setting of this scenario"),
         ("finance={display: {currency: CNY}}", "CNY needs per_usd and as_of"),
-        ("name=../x", "name is a path"),
+        ("name=../x", "name: is a path"),
     ],
 )
 def test_names_that_do_not_exist_are_told_with_the_nearest(edit: str, says: str) -> None:

@@ -80,7 +80,7 @@ def told(text: str) -> list[Fault]:
          "h.yaml:2:13: offers.a.kind: unknown kind (got uniforn); allowed: constant, uniform. Did you mean uniform?"),
         ("offers:\n  a: {low: 1}", "h.yaml:2:6: offers.a: `kind` is missing; allowed: constant, uniform"),
         ("offers:\n  a: $3",
-         "h.yaml:2:6: offers.a: must be a mapping with `kind` (got $3); allowed: kind: constant, uniform"),
+         "h.yaml:2:6: offers.a: must be a number, or a mapping with `kind` (got $3); allowed: kind: constant, uniform"),
         ("offers:\n  a: {kind: uniform, low: 1, high: x}",
          "h.yaml:2:36: offers.a.high: must be a number (got x); allowed: a number above 0, at most 1000000000000"),
         ("offers:\n  Big Name: 1", "h.yaml:2:3: offers.Big Name: is not written as it must be (got Big Name); "

@@ -10,7 +10,7 @@ from marketsim.cli import console, options
 
 
 @click.command("export")
-@click.argument("source", type=click.Path(path_type=pathlib.Path), metavar="RESULTS|SCENARIO")
+@click.argument("source", type=click.Path(readable=False, path_type=pathlib.Path), metavar="RESULTS|SCENARIO")
 @click.option("--format", "form", default="focus", type=click.Choice(["focus"]), show_default=True,
               help="focus: FOCUS 1.2, a row a charge.")  # fmt: skip
 @click.option("--policy", metavar="NAME", help="Whose charges; of results the best, of a scenario the first.")

@@ -13,6 +13,7 @@ import importlib
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -175,6 +176,7 @@ def say_errors(lines: Sequence[str]) -> None:
 def run_and_exit() -> NoReturn:
     """The console script."""
     interrupts.install()
+    warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a picture shows a box for the letter
     code = main()
     try:
         sys.stdout.flush()

@@ -10,7 +10,7 @@ import click
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-scenario = click.argument("scenario", type=click.Path(path_type=pathlib.Path), metavar="SCENARIO")
+scenario = click.argument("scenario", type=click.Path(readable=False, path_type=pathlib.Path), metavar="SCENARIO")
 edits = click.option(
     "--set", "edits", multiple=True, metavar="KEY=VALUE", help="Change one setting by its dotted path; may be repeated."
 )
@@ -21,6 +21,7 @@ replications = click.option(
 workers = click.option(
     "-j", "--workers", type=click.IntRange(1, 1024), help="Processes to use; all cores where not given."
 )
+cluster = click.option("--cluster", metavar="local|ADDRESS", help="Run on a Dask cluster instead of processes.")
 policy = click.option("--policy", "policies", multiple=True, metavar="NAME", help="Only this policy; may be repeated.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no notes.")

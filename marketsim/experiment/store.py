@@ -43,6 +43,8 @@ def _told(folder: pathlib.Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            why = "no space left on the device"
         raise StoreError(f"cannot write results in {folder}: {why}; what was stored is kept") from error
 
 
@@ -147,7 +149,7 @@ class Store:
             if not force:
                 raise InputError(
                     f"folder {self.folder} was written by {_names(about.get('versions'))}, this is "
-                    f"{_names(mine['versions'])}: numbers may differ; use --fresh, or force"
+                    f"{_names(mine['versions'])}: numbers may differ; use --fresh, or --force"
                 )
             self.lasting.append(f"some rows were written by {_names(about.get('versions'))}")
             both = {**mine, "also": about.get("versions", "{}")}
