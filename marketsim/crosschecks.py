@@ -80,10 +80,19 @@ def _plan(scenario: Scenario, procurement: Any, path: str) -> Iterator[Fault]:
                 done = {"sign": "signed", "buy": "bought"}[verb]
                 what = f"{terms.article(kind_of(offer))} {kind_of(offer)} offer cannot be {done}"
                 yield Fault(what, key=f"{below}.offer", got=item.offer, allowed=", ".join(able) or "no offer here can")
+            elif offer is not None:
+                yield from _term(offer, getattr(item, "term", None), f"{below}.term")
             if item.at >= scenario.horizon:
                 what = "is at or after the horizon, so that it would never be used: start it earlier"
                 allowed = f"before {units.duration_text(scenario.horizon)}"
                 yield Fault(what, key=f"{below}.at", got=units.duration_text(item.at), allowed=allowed)
+
+
+def _term(offer: Any, term_s: int | None, path: str) -> Iterator[Fault]:
+    """A length of contract that an offer states no price for."""
+    fault = offer.term_fault(term_s) if hasattr(offer, "term_fault") else None
+    if fault is not None:
+        yield Fault(f"the offer {fault}", key=path, got=units.duration_text(term_s or 0))
 
 
 def _offers(scenario: Scenario) -> Iterator[Fault]:
@@ -137,6 +146,8 @@ def _held(scenario: Scenario) -> Iterator[Fault]:
                 yield Fault(
                     f"{terms.article(kind_of(offer))} {kind_of(offer)} offer has no {key}", key=path, got=held.offer
                 )
+            else:
+                yield from _term(offer, held.term, f"initial.{key}[{index}].term")
 
 
 def _backlog(scenario: Scenario) -> Iterator[Fault]:

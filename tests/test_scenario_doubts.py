@@ -27,6 +27,7 @@ supply:
     shape: {gpu: H100, gpus: 8}
     usd_per_gpu_hour: 2
     term: 20 d
+    other_terms: [{term: 30 d, of_quote: 0.9}, {term: 11 d, usd_per_gpu_hour: 2.5}]
 policies:
   p: {placement: {kind: on_demand_only}}
 """

@@ -12,7 +12,7 @@ from marketsim.engine.pool import Pool
 from marketsim.engine.state import OVER, Instance
 from marketsim.ledger import CAUSE, REFERENCE
 from marketsim.policies.policy import Contract
-from marketsim.supply.offer import Charge, Terminable
+from marketsim.supply.offer import Charge, StatedTerms, Terminable
 from marketsim.units import MICRO
 
 if TYPE_CHECKING:
@@ -93,6 +93,9 @@ class Orders:
             raise engine.impossible(
                 f"{offer} comes in blocks of {terms.block_instances} instances, asked for {instances}"
             )
+        fault = terms.term_fault(term_s) if isinstance(terms, StatedTerms) else None
+        if fault is not None:
+            raise engine.impossible(f"{offer} {fault}")
         most = pool.offer.most_instances
         if most is not None and pool.committed + pool.ordered + instances > most:
             raise engine.impossible(f"{offer} has {most} instances in all, cannot commit to {instances} more")

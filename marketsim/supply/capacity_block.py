@@ -40,6 +40,10 @@ class BlockTerms:
     shut_down_s: int
     block_instances: int = 1
 
+    def term_fault(self, term_s: int | None) -> str | None:
+        """Why one cannot sign for so long: blocks are of whole days, all at one price an hour."""
+        return term_fault(term_s)
+
     def delivered_s(self, at_s: int, order: int) -> int:
         """After the order's lead."""
         return self.delivery.delivered_s(at_s, order)
@@ -81,6 +85,13 @@ class BlockTerms:
         return self._total(instances, at_s, term_s) * elapsed_s // length_s
 
 
+def term_fault(term_s: int | None) -> str | None:
+    """Why a block cannot be of a length, None where it can."""
+    if term_s is None or (term_s % units.DAY_S == 0 and 0 < term_s <= MOST_DAYS * units.DAY_S):
+        return None
+    return f"is sold in whole days, 1 d to {MOST_DAYS} d, not for {units.duration_text(term_s)}"
+
+
 class CapacityBlock(MachineKind):
     """A few instances for some days, paid in advance."""
 
@@ -102,11 +113,15 @@ class CapacityBlock(MachineKind):
 
     @model_validator(mode="after")
     def _whole_days(self) -> CapacityBlock:
-        if self.term % units.DAY_S or self.term > MOST_DAYS * units.DAY_S:
+        if term_fault(self.term) is not None:
             raise ValueError(f"term must be whole days, 1 d to {MOST_DAYS} d")
         if self.end_of_day >= units.DAY_S or self.shut_down > units.DAY_S // 4:
             raise ValueError("end_of_day must be below 24 h and shut_down at most 6 h")
         return self
+
+    def term_fault(self, term_s: int | None) -> str | None:
+        """Why one cannot sign for so long, None where one can."""
+        return term_fault(term_s)
 
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """Nothing metered; the terms of a block."""

@@ -91,6 +91,15 @@ class Terminable(Protocol):
         ...
 
 
+@runtime_checkable
+class StatedTerms(Protocol):
+    """Terms that are sold for some lengths only, each at its own price."""
+
+    def term_fault(self, term_s: int | None) -> str | None:
+        """Why one cannot sign for so long, in words that follow the offer's name; None where one can."""
+        ...
+
+
 class Standing(Protocol):
     """What an offer costs by being there: power, space, staff, maintenance."""
 

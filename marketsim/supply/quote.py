@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from marketsim import units
-from marketsim.supply.offer import Charge, Commitment, Offer, Standing
+from marketsim.supply.offer import Charge, Commitment, Offer, Standing, StatedTerms
 
 MANY = 1_000  # blocks priced together, so that rounding to micro-dollars does not show
 OTHERS = range(1_000_000, 1_000_021)  # numbers that no order of a run reaches: what others' orders took
@@ -36,13 +36,13 @@ class Quote:
 
 
 def quote(offer: Offer, at_s: int, instances: int, keep_s: int, term_s: int | None = None) -> Quote | None:
-    """What `instances` of an offer would cost if ordered at an instant; None where nothing can be committed to.
+    """What `instances` of an offer would cost if ordered at an instant; None where nothing is sold for such a term.
 
     keep_s: seconds after which what is bought would be sold again (positive). instances: decides shares of steps,
     such as people for each started 32 servers.
     """
     terms = offer.commitment
-    if terms is None:
+    if terms is None or (isinstance(terms, StatedTerms) and terms.term_fault(term_s) is not None):
         return None
     block = max(terms.block_instances, 1)
     count = MANY * block

@@ -24,7 +24,11 @@ from small_worlds import (
 
 from marketsim.engine.run import run
 from marketsim.errors import PolicyError
+from marketsim.path import Path
 from marketsim.policies import policy as say
+from marketsim.streams import Dice
+from marketsim.supply.lead import AT_ONCE, Delivery
+from marketsim.supply.rental import RentalTerms
 from marketsim.units import MONTH_S
 from marketsim.world import Order
 
@@ -163,3 +167,13 @@ def test_what_cannot_be_signed_is_refused_with_the_policys_name(action, words):
     made = world([Job(0, 1)], [own("rent", commitment=Lease(block_instances=2))])
     with pytest.raises(PolicyError, match=f"mine.*{words}"):
         run(made, Decider(lambda view: [action]))
+
+
+def test_a_length_that_a_contract_has_no_price_for_is_refused_with_the_policys_name():
+    at_once = Delivery(AT_ONCE, Dice(0), Path.constant(1.0))
+    terms = RentalTerms(Path.constant(3.6), 100, at_once, others={60: Path.constant(7.2)})
+    made = world([], [own("rent", commitment=terms)], horizon_s=300)
+    with pytest.raises(PolicyError, match=r"mine.*rent is sold for 1 min or 100 s only, not for 50 s"):
+        run(made, Decider(lambda view: [say.Sign("rent", 1, 50)]))
+    ledger = run(made, rules(burst(None), procurement=Plan({0: [say.Sign("rent", 1, 60)]})))
+    assert billed(ledger, "expense:contract") == 2_000 * 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,9 +40,12 @@ def metered(offer: str, price: Path, there: Path | None = None, kind: str = "on_
     return Offer(offer, kind, Shape("H100"), launchable=there, keepable=there, price=price, **more)  # type: ignore[arg-type]
 
 
-def rental(usd: float, term_h: int, lead_h: int = 0, resale: float = 0.0, block: int = 1, gpus: int = 1) -> Offer:
+def rental(
+    usd: float, term_h: int, lead_h: int = 0, resale: float = 0.0, block: int = 1, gpus: int = 1, other_h: int = 0
+) -> Offer:
     delivery = Delivery(Constant(time=Seconds(lead_h * HOUR_S)), Dice(0), Path.constant(1.0))
-    terms = RentalTerms(Path.constant(usd), term_h * HOUR_S, delivery, block, resale_share=resale)
+    others = {other_h * HOUR_S: Path.constant(usd)} if other_h else {}
+    terms = RentalTerms(Path.constant(usd), term_h * HOUR_S, delivery, block, resale_share=resale, others=others)
     return Offer("rent", "rental", Shape("H100", gpus), commitment=terms)
 
 
@@ -162,14 +166,15 @@ def test_credits_pay_for_use_at_their_provider_up_to_their_amount() -> None:
     assert everything(one) == pytest.approx(4.0, rel=CLOSE)
 
 
-def test_a_contract_of_another_length_counts_where_a_run_signed_one() -> None:
-    one = world(jobs((0, 4, 4)), metered("od", Path.constant(3.0)), rental(1.0, 40), hours=8, drain_h=8)
+def test_a_contract_of_another_length_counts_where_the_offer_states_one() -> None:
+    one = world(jobs((0, 4, 4)), metered("od", Path.constant(3.0)), rental(1.0, 40, other_h=5), hours=8, drain_h=8)
     short = {"sign": [{"offer": "rent", "instances": 1, "term": "5 h"}]}
     where = placement.KINDS["committed_first"]()
     ledger = run(one, Policy("short", queueing.KINDS["fifo"](), where, FixedPlan.model_validate(short)))
     served = Served.of(one, ledger)
     assert served.terms_s == {"rent": (5 * HOUR_S,)}
-    assert everything(one) == pytest.approx(12.0, rel=CLOSE)
+    assert everything(replace(one, offers=(one.offers[0], rental(1.0, 40)))) == pytest.approx(12.0, rel=CLOSE)
+    assert everything(one) == pytest.approx(5.0, rel=CLOSE)
     assert lower_bound(one, served=served).value_usd == pytest.approx(5.0, rel=CLOSE)
     assert measure(one, ledger)["total_cost_usd"] == pytest.approx(5.0, rel=1e-6)
 

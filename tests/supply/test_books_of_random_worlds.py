@@ -50,7 +50,8 @@ class Restless:
         actions: list[say.Action] = []
         if not self._begun:
             self._begun = True
-            actions += [say.Sign("rent", 2), say.Buy("own", 1), say.Sign("block", 1), say.Adopt("int4", "chat")]
+            actions += [say.Sign("rent", 2), say.Sign("rent", 1, 50 * DAY_S), say.Sign("block", 1, 3 * DAY_S)]
+            actions += [say.Buy("own", 1), say.Adopt("int4", "chat")]
             actions += [say.Scale(0, "tokens", requests_per_s=0.5), say.WakeAt(DAY_S)]
         day = view.now_s // DAY_S
         if self._days and day >= self._days[0]:
@@ -73,6 +74,8 @@ def measured_runs(draw: Any) -> Measured:
     """One world at random terms, run to its end."""
     keys = offer_keys(draw)
     keys["rent"] |= {"leaving_share": draw(st.sampled_from([0.0, 0.3, 1.0])), "provider_exits_per_year": 0.0}
+    if draw(st.booleans()):
+        keys["rent"] |= {"sublet": True, "resale_share": draw(st.sampled_from([0.2, 0.6, 1.0])), "leaving_share": None}
     keys["cloud"] |= {
         "sla": {"preset": "aws"},
         "egress_tiers": [{"up_to_gb_per_month": 100, "usd_per_gb": 0.0}, {"usd_per_gb": 0.09}],

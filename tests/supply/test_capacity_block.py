@@ -65,3 +65,10 @@ def test_what_is_left_when_the_run_ends_is_lost() -> None:
 def test_a_block_that_is_not_sold_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         block(**change)
+
+
+def test_a_block_is_of_whole_days_up_to_half_a_year() -> None:
+    assert [terms().term_fault(term_s) for term_s in (None, DAY_S, 182 * DAY_S)] == [None] * 3
+    for term_s in (HOUR_S, 36 * HOUR_S, 183 * DAY_S):
+        assert "whole days, 1 d to 182 d" in str(terms().term_fault(term_s))
+        assert block().term_fault(term_s) == terms().term_fault(term_s)

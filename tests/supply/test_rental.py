@@ -64,10 +64,14 @@ def test_however_time_is_divided_the_books_balance_and_the_parts_add_up(
     upfront: float, indexed: bool, instances: int, term_s: int, cuts: list[int], resale: float, usd: float
 ) -> None:
     rental = terms(
-        quotes=Path.steps([(0, usd), (YEAR_S, 2 * usd)]), upfront_share=upfront, indexed=indexed, resale_share=resale
+        quotes=Path.steps([(0, usd), (YEAR_S, 2 * usd)]),
+        term_s=term_s,
+        upfront_share=upfront,
+        indexed=indexed,
+        resale_share=resale,
     )
-    charges = books.life(rental, instances, 0, cuts, term_s)
-    once = books.life(rental, instances, 0, [cuts[-1]], term_s)
+    charges = books.life(rental, instances, 0, cuts)
+    once = books.life(rental, instances, 0, [cuts[-1]])
     books.assert_cash_identity(charges)
     assert books.used(charges) == books.used(once)
     assert books.paid(charges) == books.paid(once)
@@ -164,3 +168,45 @@ def test_the_price_list_column_goes_by_the_term() -> None:
 def test_a_contract_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         kind(**change)
+
+
+def test_each_length_of_contract_has_its_own_price_and_no_other_is_sold() -> None:
+    offer = kind(other_terms=[{"term": "1 months", "usd_per_gpu_hour": 3.0}, {"term": "36 months", "of_quote": 0.7}])
+    sold = offer.build("r", TWO_YEARS, FinanceFacts()).commitment
+    assert isinstance(sold, RentalTerms)
+    for term_s, usd in ((None, 2.35), (YEAR_S, 2.35), (MONTH_S, 3.0), (36 * MONTH_S, 2.35 * 0.7)):
+        length_s = term_s or YEAR_S
+        charges = books.life(sold, 1, 0, [4 * YEAR_S], term_s)
+        assert books.paid(charges) == pytest.approx(usd * 8 * length_s / HOUR_S * 10**6, abs=1)
+        assert sold.term_fault(term_s) is offer.term_fault(term_s) is None
+    told = "is sold for 1 month or 12 months or 36 months only, not for 6 months: no price is stated for that"
+    assert sold.term_fault(6 * MONTH_S) == offer.term_fault(6 * MONTH_S) == told
+    with pytest.raises(ValueError, match="not for 6 months"):
+        sold.at_signing(1, 0, 6 * MONTH_S)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"other_terms": [{"term": "1 months"}]}, "a term needs its price"),
+        ({"other_terms": [{"term": "1 months", "usd_per_gpu_hour": 3.0, "of_quote": 1.1}]}, "a term needs its price"),
+        ({"other_terms": [{"term": "12 months", "of_quote": 1.1}]}, "one price for each length"),
+        ({"sublet": True}, "sublet needs resale_share"),
+    ],
+)
+def test_a_length_needs_one_price_and_a_sub_tenant_pays_something(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        kind(**change)
+
+
+def test_a_sub_tenant_takes_the_rest_of_a_contract_for_his_share_as_the_market_has_it_then() -> None:
+    """Half a year is left of 175,200: he pays 60 % of it, and after a glut 30 %."""
+    half, left = YEAR_S // 2, 20 * 4380 * 10**6
+    for factor, cost in ((1.0, 0.4), (0.5, 0.7)):
+        rental = terms(sublet=True, resale_share=0.6, resale=Path.steps([(0, 1.0), (half, factor)]))
+        assert rental.may_leave
+        charges = [*books.life(rental, 1, 0, [half])[:-1], *rental.at_leaving(1, 0, 0, half)]
+        assert books.used_by(charges, "expense:fee") == pytest.approx(cost * left, abs=1)
+        books.assert_cash_identity(charges)
+        assert rental.least_leaving_share == pytest.approx(0.4)
+    assert not terms(resale_share=0.6).may_leave  # who may not sublet finds a buyer at the end of the run alone

@@ -49,6 +49,7 @@ def offer_keys(draw: Any) -> dict[str, dict[str, Any]]:
             "shape": SHAPE,
             "usd_per_gpu_hour": 2.0,
             "term": draw(st.sampled_from(["1 months", "40 d", "12 months"])),
+            "other_terms": [{"term": "50 d", "of_quote": 1.2}],
             "pricing": draw(st.sampled_from(["fixed", "indexed"])),
             "upfront_share": draw(share),
             "resale_share": draw(share),

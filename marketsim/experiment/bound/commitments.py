@@ -103,6 +103,7 @@ def leaving(offer: Offer, world: World, whole_usd: dict[int, float], term_s: int
     for close_s in closes(world):
         shares.append(_left_share(terms, count, max(close_s - length_s // 2, 0), close_s, term_s, terms.at_close))
     usd_per_hour = min(whole_usd.values()) / (length_s / HOUR_S) / terms.block_instances
+    shares.append(getattr(terms, "least_leaving_share", 1.0))
     fixed_share = min(max(min(shares), 0.0), 1.0)
     return Leaving(fixed_share, max(1 - fixed_share, 0.0) * max(usd_per_hour, 0.0))
 

@@ -15,9 +15,9 @@ instances, fabric and packing (a gang of several instances takes them whole); bi
 predecessors; taxes, interest and storage; notice of a job's true work.
 
 **Not covered.** Policies that give jobs up (compare them by `Served.of` their own run), runs that end by insolvency,
-contracts signed for another term than the offer's unless it is named in `terms_s` or was in the run compared with, more
-than 64 orders at one offer whose lead is random, credits that a provider pays for outages. Prices that follow one's own
-use are refused. Postings are rounded to a micro-dollar, half a one at most each.
+contracts signed for a term that the offer does not state unless it is named in `terms_s` or was in the run compared
+with, more than 64 orders at one offer whose lead is random, credits that a provider pays for outages. Prices that
+follow one's own use are refused. Postings are rounded to a micro-dollar, half a one at most each.
 """
 
 from __future__ import annotations

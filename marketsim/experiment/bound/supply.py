@@ -78,7 +78,8 @@ def supply_of(
         if offer.price is not None:
             supply.price[number] = grid.least(offer.price)
         if offer.commitment is not None:
-            lengths = (None, *terms_s.get(offer.id, ()))
+            stated = tuple(getattr(offer.commitment, "others", ()))
+            lengths = (None, *stated, *(one for one in terms_s.get(offer.id, ()) if one not in stated))
             _add_committed(supply, number, most_instances[number], idle, lengths, whole)
         elif offer.price is not None:
             there = metered_instances(offer, grid)
