@@ -58,7 +58,7 @@ class Served:
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | str | None = None):
         """Status, headers (lower case) and text of an answer."""
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
         try:
             link.putrequest(method, path, skip_host="Host" in (headers or {}), skip_accept_encoding=True)
             data = body.encode() if isinstance(body, str) else body
