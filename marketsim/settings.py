@@ -129,9 +129,14 @@ def _read_duration(value: Any) -> Any:
     raise ValueError("a duration needs a number and one of the units s, min, h, d, w, months, y, as in `36 h`")
 
 
+def _duration_text(value: int | str) -> str:
+    """As units.duration_text; a word that stands for a duration, as `never`, stays as it is."""
+    return value if isinstance(value, str) else units.duration_text(value)
+
+
 _duration = (
     BeforeValidator(_read_duration),
-    PlainSerializer(units.duration_text, return_type=str),
+    PlainSerializer(_duration_text, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?(s|min|h|d|w|months?|y)$"}),
 )
 Duration = Annotated[int, Field(ge=0, le=units.LONGEST_S), *_duration]  # whole seconds, 0 allowed

@@ -51,6 +51,20 @@ def test_an_unknown_key_is_refused(name):
 
 
 @ALL
+@pytest.mark.filterwarnings("error")
+def test_the_settings_are_written_out_and_read_back_without_a_word(name):
+    made = KINDS[name]()
+    assert KINDS[name].model_validate(made.model_dump(mode="json")) == made
+    assert KINDS[name].model_validate_json(made.model_dump_json()) == made
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_word_that_stands_for_a_duration_is_written_as_it_is():
+    patient = KINDS["spot_greedy"].model_validate({"wait_before_fallback": "never"})
+    assert patient.model_dump(mode="json")["wait_before_fallback"] == "never"
+
+
+@ALL
 @pytest.mark.parametrize("blocking", ["strict", "skipping", "easy"])
 def test_a_market_with_all_of_it_is_worked_off_without_a_refusal(name, blocking):
     ledger = run(everything(), rules(PLACEMENTS[name], blocking=blocking))

@@ -20,6 +20,9 @@ class CheapestFeasible(Placement):
     Committed capacity costs nothing more and comes first. Spot counts with a margin for being taken back. A job with
     time to spare waits for something cheaper than on-demand until its slack is used up; one without a deadline waits
     `patience` for it. Where nothing meets the deadline any more, the earliest finish is taken.
+
+    A job whose last `give_up_after` attempts in a row kept no work takes no spot any more, and does not wait for it:
+    its spells there are too short to reach a checkpoint. An attempt that kept some work begins the count anew.
     """
 
     kind: Literal["cheapest_feasible"] = "cheapest_feasible"

@@ -16,8 +16,9 @@ from marketsim.units import HOUR_S
 class SpotGreedy(Placement):
     """Start on the cheapest spot offer; fall back to on-demand after a wait, and go back to spot if told to.
 
-    A job that was taken back waits for spot again, for as long, until `give_up_after` attempts in a row kept no
-    work: one whose spells on spot are too short for a checkpoint would otherwise begin for ever.
+    A job that was taken back waits for spot again, for as long, until `give_up_after` attempts in a row kept no work;
+    then it goes on demand and stays there. Its spells on spot are too short to reach a checkpoint, and it would
+    otherwise begin for ever. An attempt that kept some work begins the count anew.
     """
 
     kind: Literal["spot_greedy"] = "spot_greedy"
