@@ -31,7 +31,7 @@ from marketsim.supply.lead import Constant, Delivery, Triangular
 from marketsim.supply.offer import Offer
 from marketsim.supply.owned import PurchaseTerms, Resale
 from marketsim.supply.quote import order_micro
-from marketsim.supply.rental import RentalTerms
+from marketsim.supply.rental_terms import RentalTerms
 from marketsim.supply.running import RunningCosts
 from marketsim.supply.shape import Shape
 from marketsim.units import DAY_S, HOUR_S, MICRO, MONTH_S, UNLIMITED, YEAR_S

@@ -16,7 +16,7 @@ from marketsim.supply import depreciation, finance, reserving
 from marketsim.supply.lead import AT_ONCE, Delivery
 from marketsim.supply.offer import Charge, OutageLaw
 from marketsim.supply.owned import PurchaseTerms, Resale
-from marketsim.supply.rental import RentalTerms
+from marketsim.supply.rental_terms import RentalTerms
 
 SEED = 20260101
 REPLICATIONS = 40

@@ -81,7 +81,12 @@ def _demands(scenario: Scenario, throw: Throw) -> tuple[JobTable, tuple[Service,
 
 def _offers(scenario: Scenario, throw: Throw) -> tuple[Offer, ...]:
     finance = scenario.finance
-    facts = FinanceFacts(finance.cost_of_capital_per_year, finance.sales_tax, finance.tax_rate)
+    facts = FinanceFacts(
+        finance.cost_of_capital_per_year,
+        finance.sales_tax,
+        finance.tax_rate,
+        capital_stages=tuple((one.at, one.cost_of_capital_per_year) for one in finance.capital_stages),
+    )
     offers = build_all(scenario.supply, throw, facts)
     kinds = scenario.supply.values()
     return tuple(_with_egress(offer, kind, scenario) for offer, kind in zip(offers, kinds, strict=True))

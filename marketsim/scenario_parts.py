@@ -129,6 +129,13 @@ class Round(Settings):
     usd: settings.NonNegative = Field(description="USD that come in")
 
 
+class CapitalStage(Settings):
+    """A stage of the company from which on its capital costs something else, such as after a round."""
+
+    at: settings.PositiveDuration = Field(description="after the scenario's start, from when on")
+    cost_of_capital_per_year: Annotated[float, Field(gt=-1, le=5)] = Field(description="yearly rate from then on")
+
+
 class Display(Settings):
     """The currency that reports are shown in; every sum is kept in USD."""
 
@@ -150,6 +157,9 @@ class Finance(Settings):
     cost_of_capital_per_year: Annotated[float, Field(gt=-1, le=5)] = Field(
         default=0.0, description="yearly rate on money bound in servers and prepaid contracts"
     )
+    capital_stages: Annotated[tuple[CapitalStage, ...], Field(strict=False, max_length=20)] = Field(
+        default=(), description="from when on capital costs something else; increasing"
+    )
     tax_rate: settings.OpenShare = Field(default=0.0, description="share of profit")
     sales_tax: Annotated[float, Field(ge=0, le=1)] = Field(default=0.0, description="share on top of bought servers")
     credits: Annotated[tuple[CreditSettings, ...], Field(strict=False, max_length=100)] = Field(
@@ -163,6 +173,13 @@ class Finance(Settings):
         default="continue", description="whether the run ends when cash falls below 0"
     )
     display: Display = Field(default_factory=Display, description="currency of reports")
+
+    @model_validator(mode="after")
+    def _stages_follow(self) -> Finance:
+        times = [stage.at for stage in self.capital_stages]
+        if times != sorted(set(times)):
+            raise ValueError("capital_stages must follow one another: each at later than the one before")
+        return self
 
 
 class Until(Settings):

@@ -229,7 +229,8 @@ def _at_once(offer: Offer) -> Offer:
     terms: Any = offer.commitment
     if terms is None or not hasattr(terms, "delivery"):
         return offer
-    return replace(offer, commitment=replace(terms, delivery=Delivery(AT_ONCE, Dice(0), Path.constant(1.0))))
+    people = {"hire_s": 0} if hasattr(terms, "hire_s") else {}
+    return replace(offer, commitment=replace(terms, delivery=Delivery(AT_ONCE, Dice(0), Path.constant(1.0)), **people))
 
 
 def _room(offer: Offer, gpus: int) -> bool:

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from marketsim import units
 from marketsim.path import Path
 from marketsim.settings import Duration, PositiveDuration, Seconds
+from marketsim.supply import finance
 from marketsim.supply.kind import FinanceFacts, MachineKind, Price, metered_price
 from marketsim.supply.lead import AT_ONCE, Delivery, Lead
 from marketsim.supply.offer import Charge, Offer
@@ -30,6 +31,7 @@ class BlockTerms:
     """What a block costs and when it ends; a `Commitment`. quotes: USD per instance-hour.
 
     offset_s: seconds from a midnight UTC to second 0; end_of_day_s: the hour of the day at which blocks end.
+    cost_of_capital: a year (over time, where it changes), on what is paid and not used up; nobody is paid it.
     """
 
     quotes: Path
@@ -39,6 +41,7 @@ class BlockTerms:
     end_of_day_s: int
     shut_down_s: int
     block_instances: int = 1
+    cost_of_capital: float | Path = 0.0
 
     def term_fault(self, term_s: int | None) -> str | None:
         """Why one cannot sign for so long: blocks are of whole days, all at one price an hour."""
@@ -66,15 +69,32 @@ class BlockTerms:
         self, instances: int, at_s: int, delivered_s: int, from_s: int, to_s: int, term_s: int | None = None
     ) -> Sequence[Charge]:
         """The span's share of what was paid."""
-        before, after = (self._used(instances, at_s, delivered_s, t_s, term_s) for t_s in (from_s, to_s))
-        return [Charge(to_s, "expense:contract", "prepaid", 0, after - before)] if after > before else []
+        whole = self._total(instances, at_s, term_s)
+        times = (from_s, (from_s + to_s) // 2, to_s)
+        before, halfway, after = (self._used(instances, at_s, delivered_s, t_s, term_s) for t_s in times)
+        cost = (whole - halfway) * finance.tied_up_share(self.cost_of_capital, from_s, to_s)
+        if from_s == delivered_s:
+            cost += whole * finance.tied_up_share(self.cost_of_capital, at_s, delivered_s)
+        charges = (
+            Charge(to_s, "expense:contract", "prepaid", 0, after - before),
+            Charge(to_s, "expense:capital", "equity", 0, round(cost)),
+        )
+        return [charge for charge in charges if charge.effective]
 
     def at_close(
         self, instances: int, at_s: int, delivered_s: int, close_s: int, term_s: int | None = None
     ) -> Sequence[Charge]:
-        """The rest is lost: a block cannot be sold."""
-        rest = self._total(instances, at_s, term_s) - self._used(instances, at_s, delivered_s, close_s, term_s)
-        return [Charge(close_s, "expense:end-valuation", "prepaid", 0, rest)] if rest else []
+        """The rest is lost: a block cannot be sold. What was paid for one on its way was tied up."""
+        whole = self._total(instances, at_s, term_s)
+        waited = whole * finance.tied_up_share(self.cost_of_capital, at_s, close_s) if close_s <= delivered_s else 0.0
+        charges = (
+            Charge(close_s, "expense:capital", "equity", 0, round(waited)),
+            Charge(
+                close_s, "expense:end-valuation", "prepaid", 0,
+                whole - self._used(instances, at_s, delivered_s, close_s, term_s),
+            ),
+        )  # fmt: skip
+        return [charge for charge in charges if charge.effective]
 
     def _total(self, instances: int, at_s: int, term_s: int | None) -> int:
         return units.micro(self.quotes.at(at_s) * instances * (term_s or self.term_s) / units.HOUR_S)
@@ -133,6 +153,7 @@ class CapacityBlock(MachineKind):
             offset_s=round((throw.start - midnight).total_seconds()),
             end_of_day_s=int(self.end_of_day),
             shut_down_s=int(self.shut_down),
+            cost_of_capital=finance.capital,
         )
         machine = self.machine(id, throw, finance) | {"outage": self.committed_law(id, throw)}
         return Offer(**machine, commitment=terms, most_instances=self.most_instances)

@@ -87,11 +87,12 @@ class Datacenter(MachineKind):
             method=self.depreciation,
             resale=self.resale,
             resale_market=tilt(throw, "resale"),
-            cost_of_capital=facts.cost_of_capital_per_year,
+            cost_of_capital=facts.capital,
             paid_at_order_share=self.paid_at_order_share,
             loan=self.loan,
             building=units.micro(self.usd_per_kw_building * self.kw_per_server),
             building_life_s=int(self.building_life),
+            hire_s=0 if self.staff is None else int(self.staff.hire),
         )
 
     def running(self, milli: int) -> RunningCosts:

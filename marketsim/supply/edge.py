@@ -131,7 +131,7 @@ class Edge(OfferKind):
             method=self.depreciation,
             resale=self.resale,
             resale_market=tilt(throw, "resale"),
-            cost_of_capital=facts.cost_of_capital_per_year,
+            cost_of_capital=facts.capital,
         )
 
     def running(self) -> RunningCosts:

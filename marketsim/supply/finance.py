@@ -12,6 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
+from marketsim import units
+from marketsim.path import Path
+
 HOURS_PER_YEAR = 8_760.0
 
 
@@ -255,6 +260,23 @@ def transfer_s(gigabytes: float, mbit_s: float, latency_s: float = 0.0, sharers:
     if mbit_s <= 0:
         raise ValueError("a link needs a rate above 0 Mbit/s")
     return latency_s + 8_000 * gigabytes * sharers / mbit_s
+
+
+def tied_up_share(rate_per_year: float | Path, from_s: int, to_s: int) -> float:
+    """What tying up 1 from one second to another costs; the yearly rate may change over time, as a company grows.
+
+    exp(integral of log(1 + r) over the years) - 1; before second 0 the first rate holds.
+
+    >>> rates = Path.steps([(0, 0.21), (units.YEAR_S, 0.0)])
+    >>> round(tied_up_share(rates, units.YEAR_S // 2, 2 * units.YEAR_S), 12), tied_up_share(0.5, 0, units.YEAR_S)
+    (0.1, 0.5)
+    """
+    if not isinstance(rate_per_year, Path):
+        return annual_equivalent(rate_per_year, (to_s - from_s) / units.YEAR_S)
+    logs = rate_per_year.map(np.log1p)
+    before_s = min(max(-from_s, 0), to_s - from_s)
+    log_s = logs.integral(max(from_s, 0), max(to_s, 0)) + before_s * logs.at(0)
+    return math.expm1(log_s / units.YEAR_S)
 
 
 def annual_equivalent(rate_per_year: float, span_years: float) -> float:

@@ -44,6 +44,7 @@ else:
 class FinanceFacts:
     """What the whole company pays: shares a year for capital, on purchases, on profit; 0 for nothing.
 
+    capital_stages: (second, share a year) from which capital costs something else, increasing.
     usd_per_gb_out: the network's price for a GB that leaves a provider, where the offer states none of its own.
     """
 
@@ -51,6 +52,13 @@ class FinanceFacts:
     sales_tax: float = 0.0
     tax_rate: float = 0.0
     usd_per_gb_out: float = 0.0
+    capital_stages: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def capital(self) -> float | Path:
+        """What a year of tied-up money costs: one share, or one over time."""
+        base = self.cost_of_capital_per_year
+        return Path.steps([(0, base), *self.capital_stages]) if self.capital_stages else base
 
 
 class ShapeSettings(Settings):

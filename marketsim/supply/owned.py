@@ -105,8 +105,10 @@ class PurchaseTerms:
 
     price: with its share of the network, what resale is a share of. extras: sales tax, installation, spares: paid and
     written off, never resold. resale_market: how resale follows the market. paid_at_order_share: the rest at delivery,
-    when the loan is paid out too. cost_of_capital: a year, on the book value that is not lent; nobody is paid it.
+    when the loan is paid out too. cost_of_capital: a year, on the book value that is not lent (over time, where it
+    changes); nobody is paid it.
     building: room, power and cooling for one instance, written off evenly over building_life_s, worth its book value.
+    hire_s: from the first order until there is somebody to run what it brings.
     """
 
     price: int
@@ -116,16 +118,18 @@ class PurchaseTerms:
     method: Method = field(default_factory=StraightLine)
     resale: Resale = field(default_factory=Resale)
     resale_market: Path = field(default_factory=lambda: Path.constant(1.0))
-    cost_of_capital: float = 0.0
+    cost_of_capital: float | Path = 0.0
     paid_at_order_share: float = 1.0
     loan: Loan | None = None
     block_instances: int = 1
     building: int = 0
     building_life_s: int = 15 * units.YEAR_S
+    hire_s: int = 0
 
     def delivered_s(self, at_s: int, order: int) -> int:
-        """After the order's lead."""
-        return self.delivery.delivered_s(at_s, order)
+        """After the order's lead; of the first one also when the first people are there."""
+        arrives_s = self.delivery.delivered_s(at_s, order)
+        return max(arrives_s, at_s + self.hire_s) if order == 0 else arrives_s
 
     def ends_s(self, delivered_s: int, term_s: int | None) -> None:
         """Never: what is bought stays, written off or not."""
@@ -228,7 +232,7 @@ class PurchaseTerms:
         return Charge(t_s, "expense:interest", "payable", 0, interest)
 
     def _imputed(self, own: int, from_s: int, to_s: int) -> Charge:
-        share = finance.annual_equivalent(self.cost_of_capital, (to_s - from_s) / units.YEAR_S)
+        share = finance.tied_up_share(self.cost_of_capital, from_s, to_s)
         return Charge(to_s, "expense:capital", "equity", 0, round(own * share))
 
 

@@ -52,9 +52,10 @@ def quote(offer: Offer, at_s: int, instances: int, keep_s: int, term_s: int | No
         micro: float = order_micro(terms, count, at_s - span_s, at_s - span_s, at_s, None)
     else:
         span_s = ends_s - at_s
-        micro = effective(terms.over(count, at_s, at_s, at_s, at_s + units.MINUTE_S, term_s)) * (
-            span_s / units.MINUTE_S
-        )
+        first = terms.over(count, at_s, at_s, at_s, at_s + units.MINUTE_S, term_s)
+        capital = effective(one for one in first if one.debit == "expense:capital")
+        # what is prepaid is used up evenly, so half of what it costs at first is what it costs in the mean
+        micro = (effective(first) - capital / 2) * (span_s / units.MINUTE_S)
     idle, busy = standing_usd(offer.standing, offer.shape.milli, instances)
     per_hour = micro / units.MICRO / count / span_s * units.HOUR_S
     return Quote(offer.id, per_hour + idle, busy, usual_lead_s(terms, at_s), span_s, block)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from marketsim import units
-from marketsim.settings import NonNegative, PositiveCount, Settings
+from marketsim.settings import Duration, NonNegative, PositiveCount, Seconds, Settings
 from marketsim.supply.offer import Charge
 
 
@@ -22,6 +22,9 @@ class Staff(Settings):
     engineers: NonNegative = Field(description="full-time people a step; they are there from the first server on")
     usd_per_year_each: NonNegative = Field(description="full cost of one a year")
     per_servers: PositiveCount = Field(description="servers that one step looks after")
+    hire: Duration = Field(
+        default=Seconds(0), description="to find the first of them, from the first order on; no server runs before"
+    )
 
     def usd_per_year(self, servers: int) -> float:
         """USD a year for so many servers; nothing for none."""

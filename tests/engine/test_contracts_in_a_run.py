@@ -28,7 +28,7 @@ from marketsim.path import Path
 from marketsim.policies import policy as say
 from marketsim.streams import Dice
 from marketsim.supply.lead import AT_ONCE, Delivery
-from marketsim.supply.rental import RentalTerms
+from marketsim.supply.rental_terms import RentalTerms
 from marketsim.units import MONTH_S
 from marketsim.world import Order
 

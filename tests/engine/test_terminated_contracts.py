@@ -18,7 +18,7 @@ from marketsim.settings import Seconds
 from marketsim.streams import Dice
 from marketsim.supply.lead import AT_ONCE, Constant, Delivery, LeadTime
 from marketsim.supply.offer import Offer
-from marketsim.supply.rental import RentalTerms
+from marketsim.supply.rental_terms import RentalTerms
 from marketsim.supply.shape import Shape
 from marketsim.units import DAY_S, HOUR_S, MICRO
 from marketsim.world import Order, World

@@ -22,7 +22,7 @@ from marketsim.settings import Seconds
 from marketsim.streams import Dice
 from marketsim.supply.lead import Constant, Delivery
 from marketsim.supply.offer import Charge, Offer
-from marketsim.supply.rental import RentalTerms
+from marketsim.supply.rental_terms import RentalTerms
 from marketsim.supply.shape import Shape
 from marketsim.units import HOUR_S, MICRO, UNLIMITED
 from marketsim.world import Credit, Money, Order, World

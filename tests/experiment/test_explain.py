@@ -17,7 +17,7 @@ from marketsim.settings import Seconds
 from marketsim.streams import Dice
 from marketsim.supply.lead import Constant, Delivery
 from marketsim.supply.offer import Offer
-from marketsim.supply.rental import RentalTerms
+from marketsim.supply.rental_terms import RentalTerms
 from marketsim.supply.shape import Shape
 from marketsim.units import DAY_S, HOUR_S, UNLIMITED
 from marketsim.world import World

@@ -23,7 +23,7 @@ from marketsim.supply.lead import Constant, Delivery
 from marketsim.supply.offer import Offer
 from marketsim.supply.owned import PurchaseTerms, Resale
 from marketsim.supply.quote import quote
-from marketsim.supply.rental import RentalTerms
+from marketsim.supply.rental_terms import RentalTerms
 from marketsim.supply.shape import Shape
 from marketsim.units import DAY_S, HOUR_S, UNLIMITED, WEEK_S, YEAR_S
 from marketsim.world import World

@@ -72,3 +72,16 @@ def test_a_block_is_of_whole_days_up_to_half_a_year() -> None:
     for term_s in (HOUR_S, 36 * HOUR_S, 183 * DAY_S):
         assert "whole days, 1 d to 182 d" in str(terms().term_fault(term_s))
         assert block().term_fault(term_s) == terms().term_fault(term_s)
+
+
+def test_a_block_that_is_paid_for_ties_money_up_from_the_order_on() -> None:
+    """A year's rate of 0.21 over ten days of waiting and two of use, whose money is half gone in the mean."""
+    facts = FinanceFacts(0.21)
+    bound = block(lead="10 d", end_of_day="12 h", shut_down="0 s").build(
+        "b", Throw(Dice(0), YEAR_S, YEAR_S, NOON), facts
+    )
+    charges = books.life(bound.commitment, 1, 0, [12 * DAY_S])
+    whole = 8 * 2.5 * 48 * 10**6
+    wanted = whole * (1.21 ** (10 / 365) - 1 + (1.21 ** (2 / 365) - 1) / 2)
+    assert books.used_by(charges, "expense:capital") == pytest.approx(wanted, abs=2)
+    books.assert_cash_identity(charges)

@@ -295,3 +295,11 @@ def test_a_datacenter_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as refused:
         kind(**change)
     assert refused.value.error_count() == 1
+
+
+def test_the_first_servers_wait_for_the_first_people_and_later_ones_do_not() -> None:
+    staff = {"engineers": 2, "usd_per_year_each": 300_000, "per_servers": 32, "hire": "3 months"}
+    slow = kind(lead="1 w", staff=staff).terms("own", THROW, FinanceFacts())
+    assert [slow.delivered_s(DAY_S, order) - DAY_S for order in (0, 1)] == [3 * MONTH_S, WEEK_S]
+    quick = kind(lead="26 w", staff=staff).terms("own", THROW, FinanceFacts())
+    assert quick.delivered_s(0, 0) == 26 * WEEK_S

@@ -21,7 +21,7 @@ from marketsim.supply.kind import FinanceFacts, build_all
 from marketsim.supply.lead import AT_ONCE, Constant, Delivery
 from marketsim.supply.offer import Offer, OutageLaw
 from marketsim.supply.provider import ProviderOutage, Sla, fate
-from marketsim.supply.rental import RentalTerms
+from marketsim.supply.rental_terms import RentalTerms
 from marketsim.supply.timetable import FOR_EVER_S, Timetable
 from marketsim.throw import Throw
 from marketsim.units import DAY_S, HOUR_S, UNLIMITED, YEAR_S

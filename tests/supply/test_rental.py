@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from marketsim.path import Path
+from marketsim.settings import Seconds
 from marketsim.streams import Dice
 from marketsim.supply.kind import FinanceFacts
-from marketsim.supply.lead import AT_ONCE, Delivery
-from marketsim.supply.rental import Rental, RentalTerms
+from marketsim.supply.lead import AT_ONCE, Constant, Delivery
+from marketsim.supply.rental import Rental
+from marketsim.supply.rental_terms import RentalTerms
 from marketsim.throw import Throw
 from marketsim.units import DAY_S, HOUR_S, MONTH_S, YEAR_S
 
@@ -210,3 +212,28 @@ def test_a_sub_tenant_takes_the_rest_of_a_contract_for_his_share_as_the_market_h
         books.assert_cash_identity(charges)
         assert rental.least_leaving_share == pytest.approx(0.4)
     assert not terms(resale_share=0.6).may_leave  # who may not sublet finds a buyer at the end of the run alone
+
+
+def test_money_prepaid_costs_its_rate_while_it_waits_and_while_it_is_used_up() -> None:
+    """A year at 20 USD an hour, ordered half a year ahead, at 21 %: 10 % of it waiting, then about half of 21 %."""
+    late = Delivery(Constant(time=Seconds(YEAR_S // 2)), Dice(0), Path.constant(1.0))
+    rental = terms(upfront_share=1.0, cost_of_capital=0.21, delivery=late)
+    whole = 20 * 8760 * 10**6
+    charges = books.life(rental, 1, 0, [YEAR_S // 2 + month * MONTH_S for month in range(1, 13)])
+    spans = sum((1 - (month + 0.5) / 12) * (1.21 ** (1 / 12) - 1) for month in range(12))
+    assert books.used_by(charges, "expense:capital") == pytest.approx(whole * (0.10 + spans), abs=20)
+    books.assert_cash_identity(charges)
+    # an order on its way at the end of the run was tied up too
+    waiting = [*rental.at_signing(1, 0, None), *rental.at_close(1, 0, YEAR_S // 2, YEAR_S // 4)]
+    assert books.used_by(waiting, "expense:capital") == pytest.approx(whole * (1.21**0.25 - 1), abs=1)
+    books.assert_cash_identity(waiting)
+
+
+def test_capital_gets_cheaper_as_the_company_grows() -> None:
+    """21 % in the first half year and nothing from then on, on half of the price, used up evenly over the year."""
+    facts = FinanceFacts(0.21, capital_stages=((YEAR_S // 2, 0.0),))
+    grown = kind(upfront_share=0.5, lead="0 s").build("r", TWO_YEARS, facts).commitment
+    assert grown is not None
+    charges = books.life(grown, 1, 0, [YEAR_S // 2, YEAR_S])
+    whole = 2.35 * 8 * 8760 * 10**6
+    assert books.used_by(charges, "expense:capital") == pytest.approx(whole / 2 * 0.75 * 0.10, rel=1e-6)
