@@ -168,6 +168,8 @@ def _metrics(scenario: Scenario) -> Iterator[Fault]:
     until = getattr(scenario.experiment.replications, "until", None)
     if until is not None and until.metric not in metrics.KINDS:
         yield _unknown("metric", "experiment.replications.until.metric", until.metric, metrics.KINDS)
+    if until is not None and until.to is not None and until.to not in scenario.policies:
+        yield _unknown("policy", "experiment.replications.until.to", until.to, scenario.policies)
 
 
 def _sources(scenario: Scenario, data: Mapping[str, Any]) -> Iterator[Fault]:

@@ -183,12 +183,24 @@ class Finance(Settings):
 
 
 class Until(Settings):
-    """When replications are enough: the interval of a mean is this narrow."""
+    """When replications are enough: the interval of a mean, or of a difference to a policy, is this narrow."""
 
-    metric: str = Field(description="metric whose mean is watched")
-    half_width_share: Annotated[float, Field(gt=0, lt=1)] = Field(
-        description="half-width of its interval over the mean"
+    metric: str = Field(description="metric that is watched")
+    half_width_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="half-width of its interval over the size of the mean or difference"
     )
+    half_width: Annotated[float, Field(gt=0, le=1e12)] | None = Field(
+        default=None, description="half-width in the metric's own unit, instead of a share"
+    )
+    to: str | None = Field(
+        default=None, description="policy to which the others' differences are watched; their means where not given"
+    )
+
+    @model_validator(mode="after")
+    def _one_width(self) -> Until:
+        if (self.half_width_share is None) == (self.half_width is None):
+            raise ValueError("needs one of half_width_share and half_width")
+        return self
 
 
 REPLICATIONS = Annotated[int, Field(ge=1, le=100_000)]

@@ -37,6 +37,6 @@ def command(replications: int | None, workers: int | None, out: pathlib.Path | N
             found, None, replications=n, workers=workers, out=folder, given=files.read_text(path), progress=report
         )
     pictures.add(results, folder)
-    code = run.told(results, found, folder, False, quiet, (), path, ())
+    code = run.told(results, found, folder, False, quiet, (), (str(path),))
     console.say("Next: marketsim init my.yaml, change it, and marketsim run my.yaml -n 20")
     return code

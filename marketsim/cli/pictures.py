@@ -13,7 +13,7 @@ FIGURES, REPORT = "figures", "report.html"
 
 def add(results: Results, folder: pathlib.Path) -> None:
     """Draw what the results in a folder say into `figures/`, with captions, and write `report.html`."""
-    if not any(results.rows.values()):
+    if results.nothing_ran:
         return
     from marketsim.experiment import folder as folders
     from marketsim.report import document, figures, html

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,14 +18,21 @@ from marketsim.cli import console, interrupts, options, pictures
 if TYPE_CHECKING:
     from marketsim.cli.gates import Gate
     from marketsim.experiment.results import Results
-    from marketsim.experiment.study import Progress
+    from marketsim.experiment.study import Plan, Progress
 
+MOST_UNTIL = 1_000  # replications of `--until` where neither -n nor the scenario says
+_WIDTH = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%)?\s*")
 _asked = options.several(
     options.scenario,
     options.replications,
+    click.option(
+        "--until",
+        metavar="METRIC[:POLICY]=WIDTH",
+        help="Stop before -n (1,000) once a mean, or each difference to POLICY, is known within 2% or 5000, say.",
+    ),
     options.seed,
     options.workers,
-    click.option("--cluster", metavar="local|ADDRESS", help="Run on a Dask cluster instead of processes."),
+    options.cluster,
     options.policy,
     click.option(
         "--policy-file",
@@ -39,6 +47,8 @@ _asked = options.several(
     options.quiet,
     click.option("--resume", "begin", flag_value="resume", help="Go on with what the results folder holds (default)."),
     click.option("--fresh", "begin", flag_value="fresh", help="Begin anew, even in a folder of another run."),
+    click.option("--force", is_flag=True, help="Take rows that another version of marketsim or a library wrote."),
+    click.option("--antithetic", is_flag=True, help="Throw in mirrored pairs; fewer replications for some means."),
     click.option("--no-pictures", "plain", is_flag=True, help="Tables only, no figures and no report."),
     click.option(
         "--fail-if",
@@ -55,6 +65,7 @@ _asked = options.several(
 def command(
     scenario: pathlib.Path,
     replications: int | None,
+    until: str | None,
     seed: int | None,
     workers: int | None,
     cluster: str | None,
@@ -65,6 +76,8 @@ def command(
     as_json: bool,
     quiet: bool,
     begin: str | None,
+    force: bool,
+    antithetic: bool,
     plain: bool,
     gates: tuple[str, ...],
 ) -> int:
@@ -80,7 +93,9 @@ def command(
 
     found, _ = checked(scenario, edits, quiet, seed)
     conditions = _gates(gates)
-    wanted: Any = [*policies, *(FilePolicy(path) for path in policy_files)]
+    plan = replications if until is None else _plan(until, replications, found)
+    own = {policy.name: policy for policy in map(FilePolicy, policy_files)}
+    wanted: Any = [own.pop(name, name) for name in policies] + list(own.values())
     if policy_files and not policies:
         wanted = [*build.policies_of(found), *wanted]
     chosen(found, wanted or None)
@@ -90,7 +105,7 @@ def command(
         results = run_study(
             found,
             wanted or None,
-            replications=replications,
+            replications=plan,
             seed=seed,
             workers=workers,
             out=folder,
@@ -98,10 +113,40 @@ def command(
             cluster=cluster,
             progress=report,
             fresh=begin == "fresh",
+            force=force,
+            antithetic=antithetic,
         )
     if not plain:
         pictures.add(results, folder)
-    return told(results, found, folder, as_json, quiet, conditions, scenario, edits)
+    again = [str(scenario), *(word for edit in edits for word in ("--set", edit))]
+    again += [word for path in policy_files for word in ("--policy-file", str(path))]
+    again += ["--antithetic"] * antithetic
+    return told(results, found, folder, as_json, quiet, conditions, again)
+
+
+def _plan(text: str, at_most: int | None, found: Any) -> Plan:
+    """`total_cost_usd=2%` or `total_cost_usd:cloud-only=5000` as a plan. Raises InputError."""
+    from marketsim import metrics
+    from marketsim.errors import Fault, InputError, nearest
+    from marketsim.experiment.statistics.stopping import Until
+    from marketsim.experiment.study import Plan
+
+    name, _, width = text.partition("=")
+    metric, _, to = (part.strip() for part in name.partition(":"))
+    if metrics.describe(metric) is None:
+        raise InputError(
+            Fault("no metric has this name", key="--until", got=metric, hint=nearest(metric, metrics.KINDS))
+        )
+    read = _WIDTH.fullmatch(width)
+    number = float(read[1]) if read else 0.0
+    share = read is not None and read[2] is not None
+    if not number > 0 or (share and number >= 100):
+        form = "METRIC=WIDTH, the width a number above 0 or a percentage below 100%"
+        raise InputError(Fault("cannot be read as a width", key="--until", got=text, allowed=form))
+    confidence = found.experiment.confidence
+    stop = Until(number / 100, None, confidence) if share else Until(None, number, confidence)
+    usual = getattr(found.experiment.replications, "at_most", MOST_UNTIL)
+    return Plan(usual if at_most is None else at_most, stop, metric, to or None)
 
 
 def _gates(texts: tuple[str, ...]) -> list[Gate]:
@@ -125,16 +170,17 @@ def told(
     as_json: bool,
     quiet: bool,
     conditions: Sequence[Gate],
-    file: pathlib.Path,
-    edits: tuple[str, ...],
+    again: Sequence[str],
 ) -> int:
-    """Print the answer, then what went wrong; the exit code."""
+    """Print the answer, then what went wrong; the exit code. again: the words of `marketsim run` that repeat it."""
     from marketsim.cli import summary
 
     for warning in results.warnings:
         console.note(f"warning: {warning}", quiet)
     if as_json:
         console.say(json.dumps(results.to_json(), ensure_ascii=False, allow_nan=False, sort_keys=False))
+    elif results.nothing_ran:
+        console.sentence(f"No replication ran to its end: all {len(results.failures)} failed, nothing is compared.")
     else:
         summary.show(results, found.finance.display)
         if found.verdict is not None:
@@ -142,25 +188,28 @@ def told(
         where = [f"Tables: {folder}/summary.csv"]
         where += [f"{what}: {folder / name}" for what, name in pictures.written(folder)]
         console.say("\n".join(where))
-    for line in failures(results, file, edits):
+    for line in failures(results, again):
         click.echo(line, err=True)
     code = results.exit_code
     for condition in conditions:
+        if results.nothing_ran:
+            click.echo(f"gate not judged: {condition.text}: no replication ran to its end", err=True)
+            continue
         for line in condition.broken(results):
             click.echo(f"gate broken: {line}", err=True)
             code = code or 1
     return code
 
 
-def failures(results: Results, file: pathlib.Path, edits: tuple[str, ...], most: int = 20) -> list[str]:
+def failures(results: Results, again: Sequence[str], most: int = 20) -> list[str]:
     """A line for each replication that failed, with the command that repeats it; at most 20."""
     from marketsim.errors import printable
 
     seed = results.stamp.get("seed", 0)
     lines = []
     for one in results.failures[:most]:
-        words = ["marketsim", "run", str(file), "-n", str(one.replication + 1), "--seed", str(seed), "-j", "1"]
-        words += ["--policy", one.policy, *(word for edit in edits for word in ("--set", edit))]
+        count = one.replication + 1 + (results.antithetic and one.replication % 2 == 0)
+        words = ["marketsim", "run", *again, "-n", str(count), "--seed", str(seed), "-j", "1", "--policy", one.policy]
         what = printable(" ".join(str(one.error or "failed").split()))
         which = f"replication {one.replication} of policy {one.policy}"
         lines.append(f"error: {which} failed: {what}; to repeat: {shlex.join(words)}")
@@ -184,7 +233,27 @@ def progress(quiet: bool) -> Iterator[Callable[[Progress], None]]:
 
         def report(state: Progress) -> None:
             interrupts.again()
-            words = "runs" if not state.failed else f"runs, {state.failed} failed"
-            bar.update(task, completed=state.done, total=state.total, description=words)
+            bar.update(task, completed=state.done, total=state.total, description=wording(state))
 
         yield report
+
+
+def wording(state: Progress) -> str:
+    """What stands before the bar: failures, and how wide the watched interval still is beside what is wanted."""
+    words = "runs" if not state.failed else f"runs, {state.failed} failed"
+    if state.metric is None:
+        return words
+    if state.half_width is None or state.target is None:
+        return f"{words}, {state.metric} ±?"
+    width, wanted = (amount(value, state.metric) for value in (state.half_width, state.target))
+    return f"{words}, {state.metric} ±{width}, wanted ±{wanted}"
+
+
+def amount(value: float, metric: str) -> str:
+    """A width in three figures: money with its letter, shares in percent, all else as it is."""
+    from marketsim.cli.summary import scale_of
+
+    if metric.endswith("_usd"):
+        scale, letter = scale_of(value)
+        return f"{value / scale:.3g}{letter} USD"
+    return f"{100 * value:.2g}%" if metric.endswith("_share") or metric == "utilization" else f"{value:.3g}"

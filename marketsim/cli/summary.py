@@ -100,7 +100,7 @@ def verdict(results: Results, best: Best | None = None) -> list[str]:
     if best.note:
         lines.append(f"{best.note[:1].upper()}{best.note[1:]}.")
     lines += [f"x {name}: {why}." for name, why in best.excluded.items()]
-    if n > 1:
+    if n > 1 and not results.nothing_ran:
         lines.append(f"± half of the {share} interval of the mean of {n} replications; not the spread of outcomes.")
     return lines
 

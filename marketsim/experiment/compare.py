@@ -145,7 +145,8 @@ def rank(
     means = {name: float(np.mean([column[r] for r in sorted(column)])) for name, column in fit.items()}
     order = sorted(fit, key=lambda name: (sign * means[name], list(columns).index(name)))
     if not order:
-        return Best(metric, (), (), (), excluded, None, note="no policy keeps within the limits")
+        note = "no policy keeps within the limits" if excluded else f"{metric} is undefined under every policy"
+        return Best(metric, (), (), (), excluded, None, note=note)
     p = all_pairs(fit)
     best = order[0]
     differences = tuple(

@@ -75,16 +75,29 @@ def of_throws(task: Any, names: Sequence[str], first: int, throws: int = 200) ->
     return Controls(tuple(names), tuple(data.mean(axis=0).tolist()), tuple(sds.tolist()), throws)
 
 
+def plain(results: Results, metric: str, policy: str, to: str | None = None) -> Interval:
+    """The mean of a metric of a policy, or of its paired difference to another, as it is."""
+    column = results.observations(policy, metric)
+    if to is None:
+        return interval.t_interval(list(column.values()), results.confidence)
+    other = results.observations(to, metric)
+    both = sorted(column.keys() & other.keys())
+    return interval.t_interval([column[r] - other[r] for r in both], results.confidence)
+
+
 def controlled(results: Results, metric: str, policy: str, controls: Controls, to: str | None = None) -> Interval:
     """The mean of a metric of a policy, or of its difference to another, with the controls' part taken out.
 
     The interval allows for the means of the controls being known only from so many throws.
     """
-    column = results.column(policy, metric)
-    other = results.column(to, metric) if to is not None else dict.fromkeys(column, 0.0)
+    if not controls.names:
+        return plain(results, metric, policy, to)
+    column = results.observations(policy, metric)
+    other = results.observations(to, metric) if to is not None else dict.fromkeys(column, 0.0)
+    of_throw = [results.observations(policy, name) for name in controls.names]
     both = sorted(column.keys() & other.keys())
     values = np.array([column[r] - other[r] for r in both])
-    known = np.array([[results.rows[policy][r].get(name) or 0.0 for name in controls.names] for r in both])
+    known = np.array([[one.get(r, 0.0) for one in of_throw] for r in both])
     found = variance.controlled(values, known, controls.means, results.confidence)
     if found.half_width is None or found.note is not None:
         return found

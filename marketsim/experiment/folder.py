@@ -20,7 +20,7 @@ from typing import Any
 from marketsim.errors import Fault, InputError
 from marketsim.experiment.results import Results
 from marketsim.experiment.store import FILE, LOCK, StoreError
-from marketsim.experiment.task import Row
+from marketsim.experiment.task import Outcome, Row
 
 STAMP = "stamp.json"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -179,6 +179,9 @@ def read(folder: str | os.PathLike[str]) -> Results:
         objective=None if objective is None else Limits(objective["minimize"], objective["subject_to"]),
         confidence=float(stamp.get("confidence", 0.95)),
         stamp={key: value for key, value in stamp.items() if key not in about},
+        failures=tuple(
+            Outcome(one["policy"], one["replication"], None, one["error"], 1) for one in stamp.get("failed", ())
+        ),
         warnings=tuple(stamp.get("warnings", ())),
         antithetic=bool(stamp.get("antithetic", False)),
     )

@@ -159,6 +159,8 @@ def run_points(
     for point in range(len(edits)):
         task.at(point)  # raises InputError for an edit that is wrong
     plan = study.Plan.of(scenario.experiment.replications if replications is None else replications)
+    if plan.to is not None:
+        plan = study.Plan(plan.at_most)  # a difference between policies is watched in a study, not between points
     labels = [f"{point}/{name}" for point in range(len(edits)) for name in names]
     whole = study.run_task(task, labels, plan, runner, progress=progress)
     return [_part(whole, point, names, task, scenario) for point in range(len(edits))]

@@ -7,7 +7,7 @@ replication to another, and neither knows how uncertain the inputs are (`uncerta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ MAIN = (
     "jobs",
 )
 PENALTIES = ("late_usd", "lost_requests_usd")
+NOTHING_RAN = "no replication ran to its end"
 
 
 @dataclass(eq=False)
@@ -64,6 +65,17 @@ class Results:
         if not self.failures:
             return 0
         return 2 if all(one.exit_code == 2 for one in self.failures) else 1
+
+    @property
+    def nothing_ran(self) -> bool:
+        """Whether no replication of any policy ran to its end: there is nothing to compare."""
+        return not any(self.rows.values())
+
+    def of_those_that_ran(self) -> Results:
+        """The same without the policies of which no replication ran to its end. Raises InputError where none did."""
+        if self.nothing_ran:
+            raise InputError(f"{NOTHING_RAN}: there is nothing to show")
+        return replace(self, rows={policy: rows for policy, rows in self.rows.items() if rows})
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -168,8 +180,8 @@ class Results:
         Holm-corrected: for the comparisons made where `to` was named, for all pairs where the best was picked.
         """
         name = metric or self.ranked_by() or "total_cost_usd"
-        if not self.metrics:
-            return []  # every replication failed
+        if self.nothing_ran:
+            return []
         if to is not None:
             self._known(to, self.rows, "policy")
             columns = self.columns(name)
@@ -201,8 +213,8 @@ class Results:
         from marketsim.metrics import describe
 
         metric = self.ranked_by()
-        if not self.metrics:
-            return compare.Best(metric, (), (), (), {}, None, note="no replication ran to its end")
+        if self.nothing_ran:
+            return compare.Best(metric, (), (), (), {}, None, note=NOTHING_RAN)
         if metric is None:
             return self._frontier()
         limits = dict(self.objective.subject_to) if self.objective is not None else {}

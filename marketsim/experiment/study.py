@@ -17,6 +17,7 @@ from marketsim.errors import Fault, InputError, ReplicationError, nearest
 from marketsim.experiment import folder as folders
 from marketsim.experiment import runners
 from marketsim.experiment.results import Results
+from marketsim.experiment.statistics.interval import t_interval
 from marketsim.experiment.statistics.stopping import Until
 from marketsim.experiment.store import Store
 from marketsim.experiment.task import Outcome, Pair, Row, ScenarioTask, Task
@@ -26,11 +27,15 @@ MOST_REPLICATIONS = 100_000
 
 @dataclass(frozen=True)
 class Plan:
-    """How many replications: `at_most`, or fewer once the mean of `metric` is known well enough under every policy."""
+    """How many replications: `at_most`, or fewer once `metric` is known well enough.
+
+    Known well enough is its mean under every policy, or where `to` names a policy, every other's difference to that.
+    """
 
     at_most: int
     until: Until | None = None
     metric: str = "total_cost_usd"
+    to: str | None = None
 
     @classmethod
     def of(cls, asked: Any, confidence: float = 0.95) -> Plan:
@@ -46,18 +51,24 @@ class Plan:
         until = getattr(asked, "until", None)
         if until is None:
             return cls(asked.at_most)
-        stop = Until(half_width_share=until.half_width_share, confidence=confidence, n_min=asked.at_least)
-        return cls(asked.at_most, stop, until.metric)
+        stop = Until(until.half_width_share, until.half_width, confidence, asked.at_least)
+        return cls(asked.at_most, stop, until.metric, until.to)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is: pairs done of how many are thought needed; the widest half-width over its target."""
+    """How far a study is: pairs done of how many are thought needed, and how wide what is watched still is.
+
+    half_width and target: of the interval that is widest beside its target, in the unit of `metric`; None where nothing
+    is watched, or there are too few replications yet.
+    """
 
     done: int
     total: int
     failed: int = 0
-    narrowness: float | None = None
+    metric: str | None = None
+    half_width: float | None = None
+    target: float | None = None
 
 
 @dataclass
@@ -83,6 +94,8 @@ class _Study:
             self.rows.setdefault(policy, {})
         until = self.plan.until
         self.target = self.plan.at_most if until is None else min(until.n_min, self.plan.at_most)
+        if until is not None:
+            self._watchable()  # a policy that is not run is told before anything is; a metric once there are rows
         while True:
             runners.drive(self.task, self._missing(), self.runner, self._keep, self.chunk)
             enough = self._enough()
@@ -109,12 +122,25 @@ class _Study:
                 self.rows[one.policy][one.replication] = one.row
         if self.progress is not None:
             done = sum(min(len(rows), self.target) for rows in self.rows.values()) + len(self.failures)
-            self.progress(Progress(done, self.target * len(self.policies), len(self.failures), self._narrowness()))
+            metric = None if self.plan.until is None else self.plan.metric
+            widest = self._widest()
+            self.progress(
+                Progress(done, self.target * len(self.policies), len(self.failures), metric, *(widest or (None, None)))
+            )
+
+    def _names(self) -> list[str]:
+        """The policies whose mean, or whose difference to another, is watched."""
+        return [name for name in self.policies if name != self.plan.to]
 
     def _watched(self, policy: str, n: int) -> list[float]:
+        """The values of a policy in the first n replications, or its differences to the policy that is named."""
         rows = self.rows[policy]
-        values = (rows[r].get(self.plan.metric) for r in range(n) if r in rows)
-        return [value for value in values if value is not None]
+        values = {r: value for r in range(n) if r in rows and (value := rows[r].get(self.plan.metric)) is not None}
+        if self.plan.to is None:
+            return list(values.values())
+        other = self.rows[self.plan.to]
+        pairs = ((value, other[r].get(self.plan.metric)) for r, value in values.items() if r in other)
+        return [value - beside for value, beside in pairs if beside is not None]
 
     def _enough(self) -> int | None:
         """The least n at which every policy's mean is known well enough; None to go on.
@@ -126,12 +152,16 @@ class _Study:
             return self.target
         self._watchable()
         for n in range(min(until.n_min, self.target), self.target + 1):
-            if all(until.reached(self._watched(policy, n)) for policy in self.policies):
+            if all(until.reached(self._watched(policy, n)) for policy in self._names()):
                 return n
         return self.target if self.target >= self.plan.at_most else None
 
     def _watchable(self) -> None:
-        """A metric that no row knows would be waited for in vain: InputError."""
+        """A metric that no row knows, or a policy that is not run, would be waited for in vain: InputError."""
+        if self.plan.to is not None and (self.plan.to not in self.policies or len(self.policies) < 2):
+            hint = nearest(self.plan.to, self.policies)
+            key = "experiment.replications.until.to"
+            raise InputError(Fault("no other policy is run beside it", key=key, got=self.plan.to, hint=hint))
         known = {name: None for rows in self.rows.values() for row in rows.values() for name in row}
         if known and self.plan.metric not in known:
             hint = nearest(self.plan.metric, known)
@@ -141,23 +171,21 @@ class _Study:
     def _guess(self) -> int:
         until = self.plan.until
         assert until is not None
-        guess = max(until.guess(self._watched(policy, self.target)) for policy in self.policies)
+        guess = max(until.guess(self._watched(policy, self.target)) for policy in self._names())
         return min(max(guess, self.target + 1), 4 * self.target)  # early guesses are rough
 
-    def _narrowness(self) -> float | None:
+    def _widest(self) -> tuple[float, float] | None:
+        """Half-width and target of the interval that is farthest from its target; None where there is none yet."""
         until = self.plan.until
         if until is None:
             return None
-        from marketsim.experiment.statistics.interval import t_interval
-
-        ratios = []
-        for policy in self.policies:
+        found = []
+        for policy in self._names():
             values = self._watched(policy, self.target)
             if len(values) > 1:
-                found = t_interval(values, until.confidence)
-                target = until.target(found)
-                ratios.append((found.half_width or 0.0) / target if target else 0.0)
-        return max(ratios, default=None)
+                interval = t_interval(values, until.confidence)
+                found.append((interval.half_width or 0.0, until.target(interval)))
+        return max(found, key=lambda pair: pair[0] / pair[1] if pair[1] else 0.0, default=None)
 
 
 def run_task(
@@ -236,6 +264,7 @@ def run_study(
             "scenario": scenario.name,
             "hash": identity,
             "world": task.world_hash(),
+            "horizon_s": int(scenario.horizon),
             **({"antithetic": True} if antithetic else {}),
         }
         results = run_task(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from marketsim.experiment import compare, points
+from marketsim.experiment import comparable, compare, points
 from marketsim.experiment.results import MAIN, Results
 from marketsim.experiment.statistics import interval
 
@@ -28,7 +28,7 @@ def changes(base: Results, changed: Results, metrics: Sequence[str] | None = Non
         if metric not in base.metrics or metric not in changed.metrics:
             continue
         pairs = [
-            (name, changed.column(name, metric), base.column(name, metric))
+            (name, changed.observations(name, metric), base.observations(name, metric))
             for name in base.policies
             if name in changed.policies
         ]
@@ -40,15 +40,18 @@ def changes(base: Results, changed: Results, metrics: Sequence[str] | None = Non
 
 
 def compare_results(first: Results, second: Results, metrics: Sequence[str] | None = None) -> list[compare.Difference]:
-    """second - first for two results folders: paired where the dice were the same (one seed), else by Welch."""
-    if first.stamp.get("seed") == second.stamp.get("seed"):
+    """second - first for two results folders: paired where the dice were the same (one seed), else by Welch.
+
+    What cannot be compared at all is for `comparable.check` to refuse.
+    """
+    if comparable.paired(first, second):
         return changes(first, second, metrics)
     out = []
     for metric in metrics or MAIN:
         for name in first.policies:
             if name not in second.policies or metric not in first.metrics or metric not in second.metrics:
                 continue
-            old, new = list(first.column(name, metric).values()), list(second.column(name, metric).values())
+            old, new = (list(one.observations(name, metric).values()) for one in (first, second))
             if not old or not new:
                 continue
             found = interval.welch(new, old, first.confidence)

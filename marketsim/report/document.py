@@ -91,7 +91,7 @@ def of(
     scenario's own where not given.
     pictures: whether charts are worked out.
     """
-    given = folders.read(source) if not isinstance(source, Results) else source
+    given = (folders.read(source) if not isinstance(source, Results) else source).of_those_that_ran()
     where = None if isinstance(source, Results) else pathlib.Path(source)
     notes: list[Said | str] = []
     if where is not None:

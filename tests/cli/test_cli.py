@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pathlib
@@ -204,6 +205,83 @@ def test_a_gate_that_is_broken_ends_with_one_and_names_it(tiny: pathlib.Path, ru
     assert run(*words, "--fail-if", "total_cost_usd < 0")[0] == 0
 
 
+BAD = """\
+class Bad:
+    def decide(self, view):
+        raise RuntimeError("the sky fell")
+"""
+
+
+def test_a_run_of_which_nothing_ran_says_so_and_how_to_repeat_it(tiny: pathlib.Path, run: Run) -> None:
+    (tiny / "bad.py").write_text(
+        "class Bad:\n    def decide(self, view):\n        raise RuntimeError('the sky fell')\n"
+    )
+    words = ("run", "tiny.yaml", "-n", "2", "-j", "1", "--policy", "bad", "--policy-file", "bad.py")
+    code, out, err = run(*words, "--fail-if", "total_cost_usd > 1")
+    assert code == 1
+    assert out == "No replication ran to its end: all 2 failed, nothing is compared.\n"
+    repeat = "to repeat: marketsim run tiny.yaml --policy-file bad.py -n 2 --seed 1 -j 1 --policy bad\n"
+    assert err.count("RuntimeError: the sky fell") == 2
+    assert "error: replication 1 of policy bad failed: " in err
+    assert repeat in err
+    assert "gate not judged: total_cost_usd > 1: no replication ran to its end" in err
+    again = run(*repeat.split()[3:])
+    assert again[0] == 1
+    assert again[1] == out
+    for verb in ("compare", "report"):
+        code, out, err = run(verb, "results/tiny")
+        assert (code, out) == (2, "")
+        assert "no replication ran to its end" in err
+
+
+def test_a_policy_that_always_fails_leaves_the_others_their_table_and_pictures(tiny: pathlib.Path, run: Run) -> None:
+    (tiny / "bad.py").write_text(
+        "class Bad:\n    def decide(self, view):\n        raise RuntimeError('the sky fell')\n"
+    )
+    code, out, err = run("run", "tiny.yaml", "-n", "2", "-j", "1", "--policy-file", "bad.py")
+    assert code == 1
+    assert "best by" in out
+    assert (tiny / "results/tiny/report.html").exists()
+    assert err.count("error: ") == 2
+
+
+def test_a_run_stops_once_what_is_watched_is_known_well_enough(tiny: pathlib.Path, run: Run) -> None:
+    rest = ("run", "tiny.yaml", "-j", "1", "--json", "-q", "--no-pictures")
+    found = json.loads(run(*rest, "-n", "60", "--until", "total_cost_usd:cloud-only=30%", "--out", "a")[1])
+    assert 10 <= found["stamp"]["replications"] < 60
+    assert json.loads(run(*rest, "-n", "12", "--until", "total_cost_usd=0.1", "--out", "b")[1])["stamp"][
+        "replications"
+    ] == 12  # fmt: skip
+    for wrong in ("total_cost=2%", "total_cost_usd", "total_cost_usd=0", "total_cost_usd=100%", "jobs:nobody=1"):
+        code, out, err = run(*rest, "--until", wrong, "--out", "c")
+        assert (code, out) == (2, ""), wrong
+        assert err.count("\n") == 1, err
+
+
+class Terminal(io.StringIO):
+    """A terminal that keeps what is written to it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_shows_the_half_width_shrinking_to_its_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    from marketsim.cli.run import progress
+    from marketsim.experiment.study import Progress
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm")
+    with progress(False) as report:
+        for done, width in ((10, None), (20, 81_234.0), (40, 20_500.0)):
+            report(Progress(done, 40, 0, "total_cost_usd", width, 20_000.0))
+            time.sleep(0.15)  # rich draws ten times a second
+    seen = screen.getvalue()
+    wide, narrow = (seen.find(f"total_cost_usd ±{width}k USD, wanted ±20k USD") for width in ("81.2", "20.5"))
+    assert 0 < wide < narrow
+
+
 def test_the_seed_of_the_command_line_is_that_of_the_scenario(tiny: pathlib.Path, run: Run) -> None:
     rest = ("-n", "2", "-j", "1", "--json", "-q", "--no-pictures", "--out")
     one = json.loads(run("run", "tiny.yaml", "--seed", "5", *rest, "a")[1])
@@ -273,6 +351,60 @@ def test_compare_pairs_two_folders(tiny: pathlib.Path, run: Run) -> None:
     code, out, _ = run("compare", "a")
     assert code == 0
     assert "cloud-only" in out
+
+
+def test_what_cannot_be_compared_is_refused_and_what_must_be_known_is_told(tiny: pathlib.Path, run: Run) -> None:
+    rest = ("-n", "2", "-j", "1", "-q", "--no-pictures", "--out")
+    run("run", "tiny.yaml", *rest, "a")
+    run("run", "tiny.yaml", "--policy", "spot-first", *rest, "spot")
+    run("run", "tiny.yaml", "--policy", "cloud-only", "--set", "demand.train.work_gpu_hours.p90=9", *rest, "cloud")
+    run("run", "tiny.yaml", "--set", "horizon=10 d", *rest, "short")
+    run("run", "tiny.yaml", "--seed", "9", *rest, "other")
+    run("run", "tiny.yaml", "--antithetic", *rest, "pairs")
+    for second, says in [
+        ("short", "their horizons are 20 d and 10 d"),
+        ("nowhere", "nowhere"),
+    ]:
+        code, out, err = run("compare", "a", second)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert says in err
+    code, out, err = run("compare", "spot", "cloud")
+    assert (code, out) == (2, "")
+    assert "no policy is in both: spot-first in the first, cloud-only in the second" in err
+    code, out, err = run("compare", "a", "spot", "--metric", "total_cost")
+    assert (code, out) == (2, "")
+    assert "Did you mean total_cost_usd?" in err
+    for second, note in [
+        ("cloud", "the dice are the same but not the worlds they make"),
+        ("other", "not compared in pairs: their seeds differ"),
+        ("pairs", "not compared in pairs: only one is antithetic"),
+    ]:
+        code, _, err = run("compare", "a", second)
+        assert code == 0
+        assert note in err
+    assert run("compare", "a", "spot")[2] == ""  # the same scenario, seed and worlds: nothing to be told
+
+
+def test_what_n_replications_do_not_support_is_refused_with_the_n_that_would(tiny: pathlib.Path, run: Run) -> None:
+    run("run", "tiny.yaml", "-n", "40", "-j", "1", "-q", "--no-pictures", "--policy", "cloud-only", "--out", "a")
+    found = {row["what"]: row for row in json.loads(run("compare", "a", "--risk", "--json")[1])}
+    assert found["P90"]["low"] < found["P90"]["value"] < found["P90"]["high"]
+    assert (found["P95"]["value"], found["P95"]["note"]) == (None, "needs n >= 72, has 40")
+    assert (found["CVaR95"]["value"], found["CVaR95"]["note"]) == (None, "needs n >= 400, has 40")
+    code, out, _ = run("compare", "a", "--risk")
+    assert code == 0
+    assert "needs n >= 400, has 40" in out
+
+
+def test_controls_narrow_a_mean_that_hangs_on_the_work(tiny: pathlib.Path, run: Run) -> None:
+    run("run", "tiny.yaml", "-n", "20", "-j", "1", "-q", "--no-pictures", "--out", "a")
+    words = ("compare", "a", "--controls", "40", "--metric", "total_cost_usd")
+    document = json.loads(run(*words, "--json")[1])
+    assert document["controls"] == ["offered_gpu_h"]
+    cloud = next(row for row in document["rows"] if row["policy"] == "cloud-only" and row["to"] is None)
+    width = {kind: cloud[kind]["high"] - cloud[kind]["low"] for kind in ("plain", "controlled")}
+    assert width["controlled"] < 0.8 * width["plain"]
+    assert "offered_gpu_h" in run(*words)[1]
 
 
 @pytest.mark.slow

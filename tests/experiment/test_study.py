@@ -16,6 +16,7 @@ import pytest
 from marketsim.errors import InputError
 from marketsim.experiment import compare, folder, runners, study
 from marketsim.experiment.results import Results
+from marketsim.experiment.statistics import interval
 from marketsim.experiment.statistics.stopping import Until
 from marketsim.experiment.store import FILE, Store, StoreError
 from marketsim.experiment.task import Outcome, run_chunk
@@ -171,9 +172,27 @@ def test_a_study_of_which_all_fails_still_tells_what_failed(tmp_path: pathlib.Pa
     found = study.run_task(bad, ("a", "b"), 2)
     assert len(found.failures) == 4
     assert found.best().note == "no replication ran to its end"
+    assert found.best().order == ()
     assert found.differences() == []
+    with pytest.raises(InputError, match="no replication ran to its end: there is nothing to show"):
+        found.of_those_that_ran()
     folder.write(found, tmp_path)
-    assert folder.read(tmp_path).policies == ("a", "b")
+    back = folder.read(tmp_path)
+    assert back.policies == ("a", "b")
+    assert (back.exit_code, [one.error for one in back.failures]) == (1, [one.error for one in found.failures])
+
+
+def test_a_policy_that_never_ran_is_in_no_ranking_and_in_no_picture() -> None:
+    rows = {"a": {0: {"total_cost_usd": 1.0}, 1: {"total_cost_usd": 2.0}}, "b": {}}
+    results = Results("x", rows, failures=(Outcome("b", 0, None, "no", 1), Outcome("b", 1, None, "no", 1)))
+    assert results.best().order == ("a",)
+    assert results.of_those_that_ran().policies == ("a",)
+    undefined = Results(
+        "x",
+        {"a": {0: {"total_cost_usd": 1.0, "usd_per_useful_gpu_hour": None}}},
+        objective=folder.Limits("usd_per_useful_gpu_hour", {}),
+    )
+    assert undefined.best().note == "usd_per_useful_gpu_hour is undefined under every policy"
 
 
 def test_a_killed_worker_costs_nothing_but_time(tmp_path: pathlib.Path, undisturbed: Results) -> None:
@@ -218,8 +237,38 @@ def test_replications_stop_where_the_mean_is_known_well_enough_however_the_work_
     shorter = {p: [fake_tasks.row(p, r)["total_cost_usd"] for r in range(n - 1)] for p in POLICIES}
     assert not all(plan.until.reached(values) for values in shorter.values())  # type: ignore[union-attr, arg-type]
     assert study.run_task(fake_tasks.row, POLICIES, plan, chunk=50).stamp["replications"] == n
-    assert seen[-1].narrowness is not None
     assert seen[0].total == 30
+
+
+def test_progress_tells_how_the_widest_interval_shrinks_to_its_target() -> None:
+    plan = study.Plan(200, Until(half_width_share=0.04), "total_cost_usd")
+    seen: list[study.Progress] = []
+    found = study.run_task(fake_tasks.row, POLICIES, plan, progress=seen.append, chunk=3)
+    told = [one for one in seen if one.half_width is not None and one.target is not None]
+    assert {one.metric for one in told} == {"total_cost_usd"}
+    at_ten, last = next(one for one in told if one.done == 30), told[-1]
+    assert seen[-1] == last
+    values = {p: np.array([fake_tasks.row(p, r)["total_cost_usd"] for r in range(10)], float) for p in POLICIES}
+    widths = {p: interval.t_interval(values[p]).half_width or 0.0 for p in POLICIES}
+    widest = max(POLICIES, key=lambda p: widths[p] / values[p].mean())
+    assert at_ten.half_width == widths[widest]
+    assert at_ten.target == pytest.approx(0.04 / 1.04 * values[widest].mean())
+    assert at_ten.half_width > 1.8 * last.half_width  # type: ignore[operator]
+    if last.done == 3 * found.stamp["replications"]:
+        assert last.half_width <= last.target  # type: ignore[operator]
+    fixed: list[study.Progress] = []
+    study.run_task(fake_tasks.row, POLICIES, 3, progress=fixed.append)
+    assert {(one.metric, one.half_width) for one in fixed} == {(None, None)}
+
+
+def test_a_difference_is_known_well_enough_long_before_the_means_are() -> None:
+    narrow = Until(half_width=0.6)
+    apart = study.run_task(fake_tasks.row, POLICIES, study.Plan(2_000, narrow, "total_cost_usd", to="cheap"))
+    means = study.run_task(fake_tasks.row, POLICIES, study.Plan(2_000, narrow, "total_cost_usd"))
+    assert all(one.high - one.low <= 1.2 for one in apart.differences("total_cost_usd", to="cheap"))  # type: ignore[operator]
+    assert 10 * apart.stamp["replications"] < means.stamp["replications"]
+    with pytest.raises(InputError, match=r"no other policy is run beside it \(got chaep\)\. Did you mean cheap"):
+        study.run_task(fake_tasks.row, POLICIES, study.Plan(50, narrow, "total_cost_usd", to="chaep"))
 
 
 def test_a_metric_that_nobody_measures_is_not_waited_for() -> None:
