@@ -17,11 +17,13 @@ import io
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -31,6 +33,7 @@ from analysis import bad_input_cases as cases
 from analysis.common import Tally
 
 MOST_S, MOST_MB = 5.0, 500.0
+MOST_ADDRESSED = 4 * 2**30  # a case that would fill the machine fails instead
 PROGRAM = [sys.executable, "-c", "from marketsim.cli.main import run_and_exit; run_and_exit()"]
 RUN = ("run", "scenario.yaml", "-n", "1", "-j", "1")
 IN_A_FILE = re.compile(r"error: (scenario\.yaml|jobs\.csv|prices\.csv)(:\d+)?(:\d+)?: ")
@@ -107,12 +110,14 @@ def _become(arguments: Sequence[str], folder: pathlib.Path) -> NoReturn:
         os.chdir(folder)
         for descriptor, end in ((1, ".out"), (2, ".err")):
             os.dup2(os.open(folder.with_suffix(end), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSED, MOST_ADDRESSED))
+        os.environ["MARKETSIM_TRACEBACK"] = "1"  # what nobody foresaw shows itself, and is printed below
         sys.argv = ["marketsim", *arguments]
         run_and_exit()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
-    except BaseException as error:
-        print(f"Traceback: {type(error).__name__}: {error}", file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
