@@ -77,6 +77,34 @@ def _cash(month: int, total: float) -> float:
     return 6e6 - (120e3 + 1.6 * total / 24) * month + 1.8e6 * (month > 14)
 
 
+LONG = (
+    "cloud-only", "spot-first-with-fallback", "cheapest-feasible", "rent-and-burst", "rent-more-and-wait-longer",
+    "build-own-datacenter", "edge-for-serving-with-int4", "mixed", "forecast-then-reserve", "layered-commitments",
+    "break-even-reservation", "uniform-progress-on-spot", "hold-when-scarce", "two-zones-with-checkpoints",
+    "distilled-assistant-on-edge", "federated-retraining",
+)  # fmt: skip
+
+
+def many(n: int = 12) -> Results:
+    """Sixteen policies with names as long as people give them; some of them all but equal."""
+    dice = np.random.Generator(np.random.PCG64DXSM(11))
+    made = results(n=n)
+    kept = list(made.rows.values())
+    made.rows = {
+        policy: {
+            replication: {
+                name: None if value is None else value * (1 if name in ("jobs", "utilization") else 1 + 0.02 * place)
+                * float(np.exp(dice.normal(0, 0.01)))
+                for name, value in row.items()
+            }
+            for replication, row in kept[place % len(kept)].items()
+        }
+        for place, policy in enumerate(LONG)
+    }  # fmt: skip
+    made.stamp["policies"] = list(LONG)
+    return made
+
+
 def offers() -> pd.DataFrame:
     """The table of offers that goes with them."""
     return pd.DataFrame({"offer": list(KINDS), "kind": list(KINDS.values())})

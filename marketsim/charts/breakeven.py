@@ -59,9 +59,10 @@ def _message(best: pd.DataFrame, base: dict[str, Any], shown: list[str], winners
         for other in shown:
             if other != name:
                 line = line[line[other] == base[other]]
-        turned = line[line["policy"] != here]
-        if len(turned):
-            found = rows(turned)[0]
+        turned = [place for place, policy in enumerate(line["policy"]) if policy != here]
+        if turned:
+            own = line[name].tolist().index(base[name])
+            found = rows(line)[min(turned, key=lambda place: abs(place - own))]
             values = {"setting": ranked.setting(name), "value": _text(found[name]), "other": found["policy"]}
             return said("chart.breakeven.turns", policy=here, **values)
     return said("chart.breakeven.both", policy=here, share=share, settings=[*map(ranked.setting, shown)])

@@ -73,7 +73,7 @@ def paint(sheet: Sheet, figures: Figures) -> None:
     value = float(table["median"].iloc[trough])
     axes.plot(trough, value, "v", ms=8, color=palette.INK, zorder=4, clip_on=False)
     inside = trough > 0.6 * month[-1]  # below the lowest point of a line there is always room
-    text = locale.text("chart.cash_cone.trough", low=value) + (" " if inside else "")
+    text = locale.text("chart.cash_cone.trough", low=value) + ("  " if inside else "")
     where = {"ha": "right" if inside else "left", "va": "top"}
     sheet.halo(sheet.write(axes, trough, value - room * 0.6, text, LABEL, True, zorder=6, **where))
     _end_names(sheet, axes, table, low, high)

@@ -33,7 +33,8 @@ def figures(tables: Tables) -> Figures:
     alt = said(
         "chart.changes.alt", list=ranked.listed([row["policy"] for row in cost], [row["value"] for row in cost], "usd")
     )
-    return Figures(table.reset_index(drop=True), message, alt, (said("note.changes"),))
+    notes = (said("note.changes"), *ranked.left_out(table.drop_duplicates("policy"), MOST_POLICIES))
+    return Figures(table.reset_index(drop=True), message, alt, notes)
 
 
 def paint(sheet: Sheet, figures: Figures) -> None:

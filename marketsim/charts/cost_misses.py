@@ -112,7 +112,9 @@ def ellipse(row: pd.Series) -> NDArray[np.float64] | None:
     reach = np.sqrt(-2 * np.log(1 - COVER))
     outline = axes @ (np.sqrt(np.clip(sizes, 0, None))[:, None] * np.array([np.cos(turn), np.sin(turn)])) * reach
     centre = np.array([[row["cost_mean"]], [row["miss_mean"]]])
-    return np.asarray(outline + centre)
+    found = np.asarray(outline + centre)
+    found[1] = np.clip(found[1], 0.0, 1.0)  # a share
+    return found
 
 
 def paint(sheet: Sheet, figures: Figures) -> None:
@@ -127,10 +129,10 @@ def paint(sheet: Sheet, figures: Figures) -> None:
     for outline, (_, row) in zip(outlines, table.iterrows(), strict=True):
         if outline is not None:
             colour = palette.BEST if row["policy"] == first else palette.SPREAD
-            axes.fill(outline[0], np.clip(outline[1], 0, None), facecolor=colour, alpha=0.12, linewidth=0, zorder=2)
-            axes.plot(outline[0], np.clip(outline[1], 0, None), color=colour, linewidth=0.9, zorder=2)
+            axes.fill(outline[0], outline[1], facecolor=colour, alpha=0.12, linewidth=0, zorder=2)
+            axes.plot(outline[0], outline[1], color=colour, linewidth=0.9, zorder=2)
     sheet.money(axes, "x", most_cost * 1.12)
-    sheet.scale(axes, "y", min(most_miss * 1.12, 1.0) if most_miss < 0.9 else 1.0, locale.share, count=5)
+    sheet.scale(axes, "y", most_miss * 1.12, lambda share: locale.share(share) if share <= 1 else "", count=5)
     for _, row in table.iterrows():
         best = row["policy"] == first
         colour = palette.BEST if best else palette.OTHER
@@ -151,7 +153,8 @@ def paint(sheet: Sheet, figures: Figures) -> None:
         sheet.write(axes, bound, axes.get_ylim()[1], " " + text, SMALL, colour=palette.QUIET, va="top", ha="left")
     arms = [(row["cost_low"], row["cost_high"], row["miss_low"], row["miss_high"]) for _, row in table.iterrows()]
     points = [(row["cost_mean"], max(row["miss_mean"], 0.0)) for _, row in table.iterrows()]
-    labels.beside(sheet, axes, points, [str(name) for name in table["policy"]], LABEL, bold=first, arms=arms)
+    size = LABEL if len(points) <= 9 else LABEL - 1.5
+    labels.beside(sheet, axes, points, [str(name) for name in table["policy"]], size, bold=first, arms=arms)
     sheet.axis_name(axes, "axis.total_cost")
     sheet.top_name("axis.missed")
 

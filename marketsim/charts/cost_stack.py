@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 
 PREFIX = "cost_usd/offer/"
 PENALTY = "penalty"
-MOST_POLICIES = 9
 
 
 def figures(tables: Tables) -> Figures:
     """A row a policy, in order of the objective: a column an offer, penalties, total, P10-P90, interval of the mean."""
-    ranking, replications = tables["ranking"].head(MOST_POLICIES), tables["replications"]
+    ranking, replications = tables["ranking"].head(ranked.MOST_ROWS), tables["replications"]
     kinds = ranked.kinds(tables)
     means = replications.groupby("policy", sort=False).mean(numeric_only=True)
     parts = [name for name in map(str, means.columns) if name.startswith(PREFIX) and (means[name].fillna(0) != 0).any()]
@@ -41,7 +40,7 @@ def figures(tables: Tables) -> Figures:
         out,
         _message(ranking, out, metric),
         said("chart.cost_stack.alt", list=ranked.listed(out["policy"], out["mean"], "usd")),
-        ranked.notes(spread),
+        (*ranked.notes(spread), *ranked.left_out(tables["ranking"], ranked.MOST_ROWS)),
         {"offers": shown, "kinds": kinds, "metric": metric, "first": ranked.first(ranking)},
     )
 
@@ -74,16 +73,22 @@ def paint(sheet: Sheet, figures: Figures) -> None:
     axes, places = sheet.rows(names, room, figures.facts["first"], right=0.62, top=used, bottom=0.3)
     most, least = _limits(table, offers)
     inch = axes.get_position().width * sheet.width / (most - least)
+    tall = axes.get_position().height * sheet.height / (axes.get_ylim()[1] - axes.get_ylim()[0])  # inches a row
     for place, row in zip(places, rows(table), strict=True):
-        right, back = 0.0, 0.0
+        right, back, named = 0.0, 0.0, []
         for offer in offers:
             value = float(row[offer])
             start = right if value >= 0 else back
             style = _style(offer, kinds)
             axes.barh(place, value, 0.62, left=start, **style)
-            _name(sheet, axes, offer, style["facecolor"], start + value / 2, place, abs(value) * inch)
+            named.append((offer, style["facecolor"], start, value))
             right, back = (right + value, back) if value >= 0 else (right, back + value)
-        _ends(sheet, axes, row, place, most - least)
+        low = min(float(row[end]) for end in ("mean", "low") if np.isfinite(row[end]))
+        for offer, colour, start, value in named:  # beside the diamond, not under it
+            end = min(max(start, start + value), low) if value > 0 else start
+            _name(sheet, axes, offer, colour, (min(start, start + value) + end) / 2, place,
+                  (end - min(start, start + value)) * inch, tall)  # fmt: skip
+        _ends(sheet, axes, row, place, most - least, tall)
     axes.axvline(0, color=palette.INK, linewidth=0.8)
     sheet.money(axes, "x", most, least, count=4 if sheet.narrow else 6)
 
@@ -102,30 +107,32 @@ def _limits(table: pd.DataFrame, offers: list[str]) -> tuple[float, float]:
     return float(max(tops)) * 1.02 or 1.0, least * 1.05
 
 
-def _name(sheet: Sheet, axes: Axes, offer: str, colour: str, middle: float, place: float, inches: float) -> None:
-    """The offer's name in its part, where the part is long enough for it."""
+def _name(
+    sheet: Sheet, axes: Axes, offer: str, colour: str, middle: float, place: float, inches: float, tall: float
+) -> None:
+    """The offer's name in its part, where the part is long and high enough for it."""
     text = sheet.locale.name("offer", offer)
-    if offer == PENALTY or sheet.inches(text, SMALL - 0.5) + 0.12 > inches:
+    if offer == PENALTY or sheet.inches(text, SMALL - 0.5) + 0.12 > inches or 0.62 * tall < SMALL * 1.3 / 72:
         return
-    box = {"facecolor": colour, "edgecolor": "none", "pad": 1.0}
+    box = {"facecolor": colour, "edgecolor": "none", "pad": 1.5}
     ink = palette.ink_on(colour)
     sheet.write(axes, middle, place, text, SMALL - 0.5, False, ink, ha="center", va="center", bbox=box)
 
 
-def _ends(sheet: Sheet, axes: Axes, row: dict[str, Any], place: float, span: float) -> None:
+def _ends(sheet: Sheet, axes: Axes, row: dict[str, Any], place: float, span: float, tall: float) -> None:
     """The total, its P10-P90 as a thin line above the bar, the interval of its mean as a diamond on the bar's end."""
     far = max(float(row["mean"]), float(np.nan_to_num(row["high"])))
     if np.isfinite(row["p10"]):
-        ranked.outcomes(axes, row["p10"], row["p90"], place + 0.40)
+        tight = tall < 0.24  # above the bar it would lie on the row before
+        ranked.outcomes(axes, row["p10"], row["p90"], place if tight else place + 0.40, haloed=tight)
         far = max(far, float(row["p90"]))
-    tall = axes.get_position().height * sheet.height / (axes.get_ylim()[1] - axes.get_ylim()[0])  # inches a row
     ranked.interval(axes, row["mean"], row["low"], row["high"], place, min(0.13, 0.07 / tall))
     text = sheet.write(
         axes,
-        max(far, row["mean"]) + span * 0.012,
+        max(far, row["mean"]) + span * 0.015,
         place,
         sheet.locale.usd(row["mean"]),
-        LABEL,
+        min(LABEL, tall * 72 / 1.25),
         True,
         va="center",
         ha="left",

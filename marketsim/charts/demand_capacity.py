@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_STEPS = 104
+IDLE = 0.4  # of what is held in use, below which capacity does not follow demand but towers over it
 NOT_OFFERS = ("policy", "from_s", "to_s", "wanted", "jobs", "services", "queue")
 
 
@@ -51,8 +52,9 @@ def _message(policy: str, table: pd.DataFrame, offers: list[str]) -> Said:
     if mean["queue"] > 0.05 * mean["wanted"]:
         values = {"queue": mean["queue"], "wanted": mean["wanted"], "peak": float(table["queue"].max())}
         return said("chart.demand_capacity.short", policy=policy, **values)
-    used = mean["jobs"] + mean["services"]
-    return said("chart.demand_capacity.enough", policy=policy, have=have, share=used / have if have else 0.0)
+    share = (mean["jobs"] + mean["services"]) / have if have else 0.0
+    key = "chart.demand_capacity.idle" if share < IDLE else "chart.demand_capacity.enough"
+    return said(key, policy=policy, have=have, share=share)
 
 
 def _alt(table: pd.DataFrame, offers: list[str]) -> Said:
@@ -62,14 +64,17 @@ def _alt(table: pd.DataFrame, offers: list[str]) -> Said:
 
 
 def paint(sheet: Sheet, figures: Figures) -> None:
-    """Stacked areas of what there is, the line of what is wanted over them; what waits below, to its own scale."""
+    """Stacked areas of what there is, the line of what is wanted over them; what waits below, to its own scale.
+
+    Where nothing ever waits a line says so, and the areas have all the room.
+    """
     table, offers, kinds = figures.table, figures.facts["offers"], figures.facts["kinds"]
     entries = _entries(sheet, offers, kinds)
-    used = sheet.legend(entries) + 0.2
+    used = sheet.legend(entries) + 0.26
     whole = sheet.top - used - sheet.bottom - 0.26
-    below = 0.30 * whole
-    upper = sheet.axes(left=0.42, right=0.2, top=used, bottom=0.26 + below + 0.24)
-    lower = sheet.axes(left=0.42, right=0.2, top=used + whole - below, bottom=0.26)
+    waits = bool((table["queue"] > 0).any())
+    below = 0.30 * whole if waits else 0.0
+    upper = sheet.axes(left=0.42, right=0.2, top=used, bottom=0.26 + (below + 0.26 if waits else 0.2))
     edges = np.append(table["from_s"].to_numpy(float), float(table["to_s"].iloc[-1])) / units.MONTH_S
     base = np.zeros(len(table))
     for offer in offers:
@@ -79,17 +84,22 @@ def paint(sheet: Sheet, figures: Figures) -> None:
         upper.fill_between(edges, _steps(base), _steps(top), step="post", zorder=2, **style)
         base = top
     upper.step(edges, _steps(table["wanted"]), where="post", color=palette.INK, linewidth=1.4, zorder=4)
-    lower.fill_between(edges, 0, _steps(table["queue"]), step="post", facecolor=palette.SPREAD, zorder=2)
     locale = sheet.locale
     sheet.scale(upper, "y", max(float(base.max()), float(table["wanted"].max())) * 1.08, locale.gpus, count=4)
-    sheet.scale(lower, "y", max(float(table["queue"].max()) * 1.08, 1.0), locale.gpus, count=2)
-    timeline.months(sheet, upper, edges[-1], figures.facts["start"], labelled=False)
-    timeline.months(sheet, lower, edges[-1], figures.facts["start"])
+    timeline.months(sheet, upper, edges[-1], figures.facts["start"], labelled=not waits)
     left = 0.16 / sheet.width
     sheet.write(
-        sheet.figure, left, (sheet.top - used + 0.12) / sheet.height, locale.text("axis.gpus_wanted"), SMALL + 0.5
+        sheet.figure, left, (sheet.top - used + 0.1) / sheet.height, locale.text("axis.gpus_wanted"), SMALL + 0.5
     )
-    y = lower.get_position().y1 + 0.05 / sheet.height
+    if not waits:
+        y = (sheet.bottom + 0.04) / sheet.height
+        sheet.write(sheet.figure, left, y, locale.text("chart.demand_capacity.nobody"), SMALL + 0.5)
+        return
+    lower = sheet.axes(left=0.42, right=0.2, top=used + whole - below, bottom=0.26)
+    lower.fill_between(edges, 0, _steps(table["queue"]), step="post", facecolor=palette.SPREAD, zorder=2)
+    sheet.scale(lower, "y", max(float(table["queue"].max()) * 1.2, 1.2), locale.gpus, count=2)
+    timeline.months(sheet, lower, edges[-1], figures.facts["start"])
+    y = lower.get_position().y1 + 0.07 / sheet.height
     sheet.write(sheet.figure, left, y, locale.text("axis.gpus_waiting"), SMALL + 0.5)
 
 

@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COST = "total_cost_usd"
-MOST_POLICIES = 8
 
 
 def figures(tables: Tables) -> Figures:
     """A row a policy: mean, interval, P10-P90, and the share of outcomes over the budget where one is given."""
-    ranking, replications = tables["ranking"].head(MOST_POLICIES), tables["replications"]
+    ranking, replications = tables["ranking"].head(ranked.MOST_ROWS), tables["replications"]
     budget = float(tables["budget"]["usd"].iloc[0]) if "budget" in tables and len(tables["budget"]) else None
     values = {
         policy: np.sort(replications.loc[replications["policy"] == policy, COST].dropna().to_numpy(float))
@@ -38,7 +37,7 @@ def figures(tables: Tables) -> Figures:
     table = table.reset_index()
     alt = said("chart.distribution.alt", list=ranked.listed(table["policy"], table["mean"], "usd"))
     facts = {"values": values, "budget": budget, "first": ranked.first(ranking)}
-    notes = (said("note.dots"), *ranked.notes(table))
+    notes = (said("note.dots"), *ranked.notes(table), *ranked.left_out(tables["ranking"], ranked.MOST_ROWS))
     return Figures(table, _message(table, str(ranking["policy"].iloc[0]), budget), alt, notes, facts)
 
 
@@ -63,13 +62,14 @@ def paint(sheet: Sheet, figures: Figures) -> None:
     sheet.money(axes, "x", most)
     wide = axes.get_position().width * sheet.width
     tall = axes.get_position().height * sheet.height / (len(names) or 1)
-    dot = 0.055
+    dot = min(0.055, 0.4 * tall)
     for place, row in zip(places, rows(table), strict=True):
         found = values[row["policy"]]
         x, level = _stacked(found, most * dot * 1.15 / wide)
         step = min(dot * 1.05 / tall, 0.52 / max(float(level.max()), 1.0))
         colour = palette.BEST if row["policy"] == figures.facts["first"] else palette.OTHER
-        axes.plot(x, place + 0.02 + level * step, "o", ms=dot * 72, mfc=colour, mec=palette.PAPER, mew=0.4, zorder=3)
+        axes.plot(x, place + 0.02 + level * step, "o", ms=dot * 72, mfc=colour, mec=palette.PAPER, mew=0.4, zorder=3,
+                  clip_on=False)  # fmt: skip
         if np.isfinite(row["p10"]):
             ranked.outcomes(axes, row["p10"], row["p90"], place - 0.16)
         ranked.interval(axes, row["mean"], row["low"], row["high"], place - 0.34, 0.09)

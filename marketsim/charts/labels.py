@@ -11,6 +11,7 @@ from marketsim.charts.sheet import Sheet
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+WIDEST = 2.4  # inches of a name before it is cut
 _GAP = 0.09  # inches between a point and its name
 _TRIES = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)]
 Box = tuple[float, float, float, float]
@@ -44,7 +45,7 @@ def beside(
         if north == north:
             taken.append((x - 0.03, low + (south - y0) * reach_y, x + 0.03, low + (north - y0) * reach_y))
     for place in sorted(range(len(points)), key=lambda i: (names[i] != bold, i)):
-        name = sheet.shortened(names[place], size, 1.7, names[place] == bold)
+        name = sheet.shortened(names[place], size, WIDEST, names[place] == bold)
         width, height = sheet.inches(name, size, names[place] == bold), size * 1.15 / 72
         box = _free(spots[place], width, height, taken, (left, low, right, high))
         taken.append(box)
@@ -60,7 +61,7 @@ def beside(
 
 def _free(spot: tuple[float, float], width: float, height: float, taken: list[Box], room: Box) -> Box:
     best, least = None, float("inf")
-    for far in (1.0, 2.2, 3.6, 5.2):
+    for far in (1.0, 2.2, 3.6, 5.2, 7.0, 9.0):
         for dx, dy in _TRIES:
             x = spot[0] + dx * (_GAP * far + width / 2)
             y = spot[1] + dy * (_GAP * far + height / 2)

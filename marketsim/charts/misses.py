@@ -54,13 +54,13 @@ def figures(tables: Tables) -> Figures:
 def paint(sheet: Sheet, figures: Figures) -> None:
     """Left, the share of deadlines missed as bars; right, the wait: a dot at P50 and a line to P95."""
     table, locale = figures.table, sheet.locale
-    names = [f"{row['workload']} · {locale.gpus(row['gpus'])} GPU" for row in rows(table)]
+    names = [f"{row['workload']} · {locale.gpus(row['gpus'])}\u00a0GPU" for row in rows(table)]
     room = 1.5 if sheet.narrow else 2.0
     name_wide = min(max(sheet.inches(name, LABEL, True) for name in names) + 0.12, room)
     free = sheet.width - 2 * 0.16 - name_wide
     half = free / 2
-    axes, places = sheet.rows(names, room, right=half + 0.12, top=0.24, bottom=0.26)
-    other = sheet.axes(left=name_wide + half + 0.18, right=0.3, top=0.24, bottom=0.26)
+    axes, places = sheet.rows(names, room, right=half + 0.16, top=0.24, bottom=0.26)
+    other = sheet.axes(left=name_wide + half + 0.26, right=0.3, top=0.24, bottom=0.26)
     other.set_ylim(*axes.get_ylim())
     sheet.ticks(other, "y", [], [], grid=False)
     most = min(1.0, max(float(np.nanmax([*table["missed_share"].fillna(0), 0.01])) * 1.25, 0.02))
@@ -73,8 +73,9 @@ def paint(sheet: Sheet, figures: Figures) -> None:
             sheet.write(axes, 0, place, " " + locale.text("word.no_deadline"), SMALL, colour=palette.QUIET, va="center")
         if np.isfinite(row["wait_p50_h"]):
             other.plot([row["wait_p50_h"], row["wait_p95_h"]], [place] * 2, color=palette.SPREAD, linewidth=2)
-            other.plot(row["wait_p50_h"], place, "o", ms=6, color=palette.INK, zorder=3, clip_on=False)
-            other.plot(row["wait_p95_h"], place, "|", ms=9, mew=2, color=palette.SPREAD, zorder=3, clip_on=False)
+            other.plot(row["wait_p50_h"], place, "o", ms=6, color=palette.INK, zorder=4, clip_on=False)
+            if row["wait_p95_h"] > row["wait_p50_h"]:
+                other.plot(row["wait_p95_h"], place, "|", ms=9, mew=2, color=palette.SPREAD, zorder=3, clip_on=False)
     sheet.scale(axes, "x", most, locale.share, count=3)
     longest = max(float(np.nanmax([*table["wait_p95_h"].fillna(0), 0.1])) * 1.08, 0.1)
     sheet.scale(other, "x", longest, locale.hours, count=2 if sheet.narrow else 3)

@@ -7,7 +7,7 @@ thrown, the second shrinks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+MOST_NAMED = 4  # policies in one sentence
+MOST_ROWS = 16  # policies in one chart
+SPELLED = {"usd": "USD", "gpu": "GPU", "gpus": "GPUs", "kwh": "kWh", "kw": "kW", "gb": "GB", "pue": "PUE"}
 PARTS = ("demand", "supply", "market", "network", "levers", "policies", "finance", "experiment")  # of a scenario
 
 
@@ -84,17 +87,38 @@ def message(ranking: pd.DataFrame) -> Said:
         return said("answer.untested", **values)
     unsure = [name for name, group in zip(placed["policy"], placed["group"], strict=True) if group == 1][1:]
     if unsure:
-        return said("answer.unclear", **values, n=len(unsure), others=unsure)
+        return said("answer.unclear", **values, n=len(unsure), others=few(unsure))
     less = abs(second["mean"] - best["mean"])
     share = less / abs(second["mean"]) if second["mean"] else 0.0
     return said("answer.clear", **values, less=measured(metric, less), share=share, second=second["policy"])
 
 
+def few(names: Sequence[str]) -> Said:
+    """Names for a sentence: the first, and how many more there are where it would be too long."""
+    if len(names) <= MOST_NAMED:
+        return said("names.all", names=list(names))
+    shown = list(names[: MOST_NAMED - 1])
+    return said("names.few", names=shown, n=len(names) - len(shown))
+
+
+def left_out(ranking: pd.DataFrame, most: int) -> tuple[Said, ...]:
+    """A note of how many policies a chart has no room for."""
+    return (said("note.left_out", n=len(ranking) - most),) if len(ranking) > most else ()
+
+
 def setting(path: str) -> str:
-    """A dotted path as words: `supply.aws-p5.usd_per_gpu_hour` is `aws-p5 · usd per gpu hour`."""
+    """A dotted path as words: `supply.aws-p5.usd_per_gpu_hour` is `aws-p5 · USD per GPU-hour`."""
     parts = path.split(".")
     parts = parts[1:] if len(parts) > 1 and parts[0] in PARTS else parts
-    return " · ".join(part.replace("_", " ") for part in parts)
+    return " · ".join(_spelled(part) for part in parts)
+
+
+def _spelled(key: str) -> str:
+    """A key as its words are written: with the units' own capitals."""
+    if "_" not in key:
+        return SPELLED.get(key, key)
+    words = " ".join(SPELLED.get(word, word) for word in key.split("_"))
+    return words.replace("GPU hour", "GPU-hour")
 
 
 def metric_words(metric: str) -> Said | str:
@@ -117,25 +141,38 @@ def listed(names: Iterable[object], values: Iterable[float], form: str) -> Said:
     )
 
 
-def outcomes(axes: Axes, p10: float, p90: float, at: float, upright: bool = False) -> None:
-    """P10 to P90 of outcomes: a thin grey line with caps."""
+def outcomes(axes: Axes, p10: float, p90: float, at: float, upright: bool = False, haloed: bool = False) -> None:
+    """P10 to P90 of outcomes: a thin grey line with caps; haloed: in white, where it lies on a bar."""
+    from matplotlib.patheffects import withStroke
+
+    white = [withStroke(linewidth=4.0, foreground=palette.PAPER)] if haloed else None
     line: dict[str, Any] = {
         "color": palette.SPREAD,
         "linewidth": 1.6,
         "solid_capstyle": "butt",
         "zorder": 3,
         "clip_on": False,
+        "path_effects": white,
     }
     along, across = [p10, p90], [at, at]
     axes.plot(*((across, along) if upright else (along, across)), **line)
     for end in (p10, p90):
         mark = "_" if upright else "|"
-        axes.plot(*((at, end) if upright else (end, at)), mark, color=palette.SPREAD, ms=6, mew=1.6, clip_on=False)
+        axes.plot(
+            *((at, end) if upright else (end, at)),
+            mark,
+            color=palette.SPREAD,
+            ms=6,
+            mew=1.6,
+            clip_on=False,
+            path_effects=white,
+        )
 
 
 def interval(axes: Axes, mean: float, low: float, high: float, at: float, tall: float = 0.13) -> None:
     """The interval of a mean: a dark diamond from its low to its high end; a bare line at the mean without one."""
-    if not (np.isfinite(low) and np.isfinite(high)):
+    left, right = axes.get_xlim()
+    if not (np.isfinite(low) and np.isfinite(high)) or high - low < 0.002 * (right - left):
         axes.plot([mean, mean], [at - tall, at + tall], color=palette.BEST, linewidth=1.4, zorder=4)
         return
     corners = ([low, mean, high, mean], [at, at + tall, at, at - tall])

@@ -7,6 +7,7 @@ text is written through `write`, which keeps `$` from being read as mathematics 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from marketsim.charts import fonts, palette
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 EDGE = 0.16  # inches of white around everything
 TITLE, QUESTION, LABEL, SMALL = 14.0, 10.5, 10.0, 8.0  # points
+SIZES_OF_NAMES = (LABEL, LABEL - 1.5, LABEL - 2.5)  # of rows: the first that fits
+DPI = 100
 OUTLINE = {"facecolor": palette.PAPER, "edgecolor": palette.QUIET, "linewidth": 0.9}
 LINE = 1.28  # line height over letter height
 
@@ -41,8 +44,8 @@ class Sheet:
 
         self.size, self.locale = size, locale
         self.width, self.height = shape = SLIDE if size == "slide" else SIZES[size]
-        self.figure: Figure = Figure(figsize=shape, dpi=100, facecolor=palette.PAPER)
-        self._canvas = FigureCanvasAgg(self.figure)
+        self.figure: Figure = Figure(figsize=shape, dpi=DPI, facecolor=palette.PAPER)
+        FigureCanvasAgg(self.figure)
         self.top = self.height - EDGE
         self.bottom = EDGE
         if figures is not None:
@@ -114,9 +117,7 @@ class Sheet:
 
     def inches(self, text: str, size: float, bold: bool = False) -> float:
         """How wide a text is."""
-        font = fonts.of(text, self.locale.lang, size, bold)
-        width, _, _ = self._canvas.get_renderer().get_text_width_height_descent(text, font, False)
-        return float(width) / self.figure.dpi
+        return _inches(text, self.locale.lang, size, bold)
 
     def wrapped(self, text: str, size: float, bold: bool, inches: float) -> list[str]:
         """The text in lines that fit; broken at blanks, and between Chinese characters."""
@@ -153,10 +154,21 @@ class Sheet:
     def rows(
         self, names: Sequence[str], room: float, bold: str | None = None, **edges: float
     ) -> tuple[Axes, list[float]]:
-        """Axes with one named row a thing, the first on top, and the rows' heights on them. room: inches for names."""
-        size = LABEL if len(names) <= 9 else LABEL - 1.5
-        wide = max((self.inches(name, size, True) for name in names), default=0.0)
-        axes = self.axes(left=min(wide + 0.12, room), **edges)
+        """Axes with one named row a thing, the first on top, and the rows' heights on them.
+
+        room: inches for names; they take half as much again before one is cut, and smaller letters before that.
+        """
+        tall = (self.top - self.bottom - edges.get("top", 0.0) - edges.get("bottom", 0.0)) / (len(names) or 1)
+        fitting = [size for size in SIZES_OF_NAMES if size * LINE / 72 <= tall]
+        sizes, size = fitting or [tall * 72 / LINE], 0.0
+        for size in sizes:
+            wide = max((self.inches(name, size, True) for name in names), default=0.0) + 0.12
+            two = tall > 2.2 * size * LINE / 72 and all(self._fits_two(name, size, room - 0.1) for name in names)
+            if wide <= room or two:
+                break
+        else:
+            room *= 1.5
+        axes = self.axes(left=min(wide, room), **edges)
         places = [float(len(names) - 1 - place) for place in range(len(names))]
         axes.set_ylim(-0.6, len(names) - 0.4)
         shown = [self._named(name, size, room - 0.1) for name in names]
@@ -165,6 +177,11 @@ class Sheet:
             if name == bold:
                 self.embolden(label)
         return axes, places
+
+    def _fits_two(self, name: str, size: float, inches: float) -> bool:
+        """Whether a name stands on two lines without being cut."""
+        lines = self.wrapped(name, size, True, inches)
+        return len(lines) <= 2 and all(self.inches(line, size, True) <= inches for line in lines)
 
     def _named(self, name: str, size: float, inches: float) -> str:
         """A name on one line, or on two where it has blanks to break at."""
@@ -268,6 +285,20 @@ def round_ticks(least: float, most: float, count: int) -> list[float]:
     if most <= least:
         most = least + 1.0
     return [float(place) for place in MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]).tick_values(least, most)]
+
+
+@cache
+def _renderer() -> Any:
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    return RendererAgg(1, 1, DPI)
+
+
+@lru_cache(maxsize=20_000)
+def _inches(text: str, lang: str, size: float, bold: bool) -> float:
+    """How wide a text is: the same words stand on many sheets."""
+    width, _, _ = _renderer().get_text_width_height_descent(text, fonts.of(text, lang, size, bold), False)
+    return float(width) / DPI
 
 
 def _none() -> Any:

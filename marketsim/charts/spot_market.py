@@ -51,9 +51,9 @@ def paint(sheet: Sheet, figures: Figures) -> None:
     strip = whole / 3
     names = ("axis.spot_price", "axis.spot_there", "axis.spot_lost")
     for place, name in enumerate(names):
-        top = place * strip + 0.2
+        top = place * strip + 0.24
         axes = sheet.axes(left=0.55, right=0.2, top=top, bottom=0.24 + (2 - place) * strip + 0.08)
-        at = (0.16 / sheet.width, (sheet.top - place * strip - 0.09) / sheet.height)
+        at = (0.16 / sheet.width, (sheet.top - place * strip - 0.08) / sheet.height)
         sheet.write(sheet.figure, *at, locale.text(name), SMALL + 0.5, va="center")
         if place == 0:
             values = table["usd_per_gpu_hour"].to_numpy(float)
@@ -66,7 +66,7 @@ def paint(sheet: Sheet, figures: Figures) -> None:
         else:
             total = np.append(0.0, np.cumsum(table["lost_gpu_h"].to_numpy(float)))
             axes.step(edges, total, where="post", color=palette.KINDS["token_api"].colour, linewidth=2)
-            sheet.scale(axes, "y", max(float(total[-1]) * 1.12, 1.0), locale.number, count=2)
+            sheet.scale(axes, "y", max(float(total[-1]) * 1.3, 1.0), locale.number, count=2)
             end = locale.number(float(total[-1]))
             text = sheet.write(axes, edges[-1], total[-1], end, LABEL, True, ha="right", va="bottom")
             sheet.halo(text)

@@ -11,6 +11,7 @@ from marketsim.charts.sheet import SMALL, Sheet, filled
 from marketsim.i18n.locale import said
 
 WAITING = "waiting"
+CROWDED = 0.5  # inches between two ends that are named together
 
 
 def figures(tables: Tables) -> Figures:
@@ -32,7 +33,7 @@ def figures(tables: Tables) -> Figures:
         message = said("chart.story.done", **values, took=(finish - about["arrival_s"]) / units.HOUR_S, n=stops)
     else:
         late = (finish - deadline) / units.HOUR_S
-        key = "chart.story.late" if late > 0 else "chart.story.early"
+        key = ("chart.story.late" if late > 0 else "chart.story.early") + ("" if stops else "_whole")
         message = said(key, **values, by=abs(late), n=stops, lost=lost)
     waited = float((table["to_s"] - table["from_s"])[table["state"] == WAITING].sum()) / units.HOUR_S
     alt = said("chart.story.alt", wait=waited, n=stops, lost=lost)
@@ -88,23 +89,49 @@ def _span(
 def _ends(
     sheet: Sheet, axes: Any, table: Any, lanes: list[str], places: list[float], start: float, size: float, end: float
 ) -> None:
-    """What ended each span; where ends stand close together only the first is named."""
+    """What ended each span; ends that stand close together are named once, with their number."""
     inch = axes.get_position().width * sheet.width / (end or 1.0)
-    named: dict[str, float] = {}
-    for row in rows(table):
-        mark = _MARKS.get(str(row["cause"]))
-        if not mark:
-            continue
+    free_from, skip = dict.fromkeys(lanes, -1.0), 0
+    ends = [row for row in rows(table) if str(row["cause"]) in _MARKS]
+    small = 9.0 if len(ends) <= 12 else 5.5
+    for number, row in enumerate(ends):
+        mark = _MARKS[str(row["cause"])]
         x, place = (row["to_s"] - start) / size, places[1 + lanes.index(row["offer"])]
         face = palette.PAPER if row["cause"] == "finished" else palette.INK
-        axes.plot(x, place, mark, ms=9, mfc=face, mec=palette.INK, mew=1.2, zorder=6, clip_on=False)
+        axes.plot(
+            x,
+            place,
+            mark,
+            ms=9 if row["cause"] == "finished" else small,
+            mfc=face,
+            mec=palette.INK,
+            mew=1.2,
+            zorder=6,
+            clip_on=False,
+        )
+        if number < skip:
+            continue
         words = sheet.locale.name("cause", str(row["cause"]))
         if row["lost_gpu_h"] >= 0.5:
             words += f" (−{sheet.locale.number(row['lost_gpu_h'])} GPU-h)"
-        wide = sheet.inches(words, SMALL - 0.5) / 2
-        if x * inch - wide > named.get(row["offer"], -1.0) + 0.06:
-            named[row["offer"]] = x * inch + wide
-            sheet.halo(sheet.write(axes, x, place + 0.33, words, SMALL - 0.5, ha="center", va="bottom", zorder=7))
+        crowd = _crowd(ends[number:], size / inch)
+        if crowd > 1:
+            words += f" {crowd}×"
+        wide = sheet.inches(words, SMALL - 0.5)
+        left = max(x * inch - wide / 2, 0.0) if crowd == 1 else x * inch
+        if left > free_from[row["offer"]]:
+            free_from[row["offer"]], skip = left + wide + 0.08, number + crowd
+            sheet.halo(sheet.write(axes, left / inch, place + 0.33, words, SMALL - 0.5, va="bottom", zorder=7))
+
+
+def _crowd(ends: list[dict[str, Any]], inch_s: float) -> int:
+    """How many ends in a row are of the first's kind and no farther from their neighbour than a name is wide."""
+    first, count, last = ends[0], 0, float(ends[0]["to_s"])
+    for row in ends:
+        if row["offer"] != first["offer"] or row["cause"] != first["cause"] or row["to_s"] - last > CROWDED * inch_s:
+            break
+        count, last = count + 1, float(row["to_s"])
+    return count
 
 
 CHART = Chart("story", "one job's story on a time line", ("story",), figures, paint, uses=("offers",))

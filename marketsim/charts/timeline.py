@@ -42,6 +42,7 @@ def coarser(steps: pd.DataFrame, most: int) -> pd.DataFrame:
 def months(sheet: Sheet, axes: Axes, end: float, start: str | None, labelled: bool = True) -> None:
     """Ticks on an axis in months of 730 h up to `end`: dates where `start` (ISO 8601) is known, else months."""
     axes.set_xlim(0, end)
+    axes.tick_params(axis="x", pad=7)  # clear of the lowest label of the upright axis
     places, texts = _dates(end, start, 5 if sheet.narrow else 9) if start else _counted(sheet, end)
     sheet.ticks(axes, "x", places, texts if labelled else [""] * len(places), grid=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketsim.charts import palette
 from marketsim.charts.chart import Chart, Figures, NothingToDraw, Tables, rows
@@ -56,8 +57,9 @@ def paint(sheet: Sheet, figures: Figures) -> None:
     axes = sheet.axes(left=left, right=0.05, top=0.42, bottom=0.26)
     grid = np.full((7, 24), np.nan)
     grid[table["weekday"].to_numpy(int), table["hour"].to_numpy(int)] = table["share"].to_numpy(float)
-    colours = colormaps["cividis"]
-    axes.pcolormesh(np.arange(25), np.arange(8), grid, cmap=colours, vmin=0, vmax=1, edgecolors="white", linewidth=0.5)
+    colours, (least, most) = colormaps["cividis"], _span(grid)
+    shades: dict[str, Any] = {"cmap": colours, "vmin": least, "vmax": most, "edgecolors": "white", "linewidth": 0.5}
+    axes.pcolormesh(np.arange(25), np.arange(8), grid, **shades)
     axes.set_xlim(0, 24)
     axes.set_ylim(7, 0)
     sheet.ticks(axes, "y", [day + 0.5 for day in range(7)], days, colour=palette.INK, grid=False)
@@ -67,11 +69,20 @@ def paint(sheet: Sheet, figures: Figures) -> None:
     axes.add_patch(
         Rectangle((low["hour"], low["weekday"]), 1, 1, fill=False, edgecolor="#D55E00", linewidth=2.2, clip_on=False)
     )
-    _key(sheet, colours, left)
+    _key(sheet, colours, left, least, most)
 
 
-def _key(sheet: Sheet, colours: Any, left: float) -> None:
-    """What the colours mean, from nothing in use to all."""
+def _span(shares: NDArray[np.float64]) -> tuple[float, float]:
+    """The shares that the darkest and the brightest field stand for: whole tenths about what there is, 0.4 apart."""
+    least, most = np.floor(10 * np.nanmin(shares)) / 10, np.ceil(10 * np.nanmax(shares)) / 10
+    while most - least < 0.4 - 1e-9:
+        least, most = (least - 0.1, most) if most >= 1 or least > 1 - most else (least, most + 0.1)
+        least, most = max(least, 0.0), min(most, 1.0)
+    return float(round(least, 1)), float(round(most, 1))
+
+
+def _key(sheet: Sheet, colours: Any, left: float, least: float, most: float) -> None:
+    """What the colours mean."""
     from matplotlib.patches import Rectangle
 
     y, x, wide = sheet.top - 0.2, 0.16 + left, 0.16
@@ -89,7 +100,7 @@ def _key(sheet: Sheet, colours: Any, left: float) -> None:
         )
         sheet.figure.add_artist(patch)
         if place % 5 == 0:
-            text = sheet.locale.share(place / 10)
+            text = sheet.locale.share(round(least + (most - least) * place / 10, 3))
             at = ((x + (place + 0.5) * wide) / sheet.width, (y + 0.1) / sheet.height)
             sheet.write(sheet.figure, *at, text, SMALL - 0.5, colour=palette.QUIET, ha="center", va="bottom")
 

@@ -12,6 +12,8 @@ TEXTS: dict[str, str] = {
     # values put into sentences
     "value.metric": "{value:measure}",
     "value.list": "{items:items}",
+    "names.all": "{names:names}",
+    "names.few": "{names:names} and {n:count} others",
     # kinds of offer
     "kind.on_demand": "on-demand",
     "kind.spot": "spot",
@@ -35,7 +37,7 @@ TEXTS: dict[str, str] = {
     "metric.lost_requests_usd": "value lost by lost requests",
     # the answer
     "answer.clear": "{policy} is best: {what} {value}, {less} ({share:share}) less than {second}",
-    "answer.unclear": "{policy} has the least {what}, {value}, but cannot be told apart from {others:names}",
+    "answer.unclear": "{policy} has the least {what}, {value}, but cannot be told apart from {others}",
     "answer.untested": "{policy} has the least {what}, {value}; too few replications to say whether it is best",
     "answer.only": "{policy}: {what} {value}",
     "answer.none": "No policy keeps within the limits",
@@ -46,8 +48,9 @@ TEXTS: dict[str, str] = {
     "note.interval": "black diamond: 95% interval of the mean",
     "note.ellipse": "ellipse: 8 of 10 outcomes",
     "note.cross": "cross: 95% intervals of the means",
-    "note.n": "n = {n:count} replications",
+    "note.n": "n\u00a0=\u00a0{n:count} replications",
     "note.one_run": "one replication, as an example",
+    "note.left_out": "{n:count} policies more are in the table",
     # axes
     "axis.total_cost": "total cost",
     "axis.missed": "share of deadlines missed",
@@ -70,7 +73,9 @@ TEXTS: dict[str, str] = {
     "chart.demand_capacity.title": "Demand against capacity",
     "chart.demand_capacity.question": "Is there enough compute when it is wanted, and where does it come from?",
     "chart.demand_capacity.short": "{policy}: {queue:gpus} of {wanted:gpus} GPUs wanted wait on average, {peak:gpus} at the worst",
-    "chart.demand_capacity.enough": "{policy}: capacity follows demand; {share:share} of {have:gpus} GPUs held are in use",
+    "chart.demand_capacity.enough": "{policy}: capacity follows demand; of the GPUs held, {have:gpus} on average, {share:share} are in use",
+    "chart.demand_capacity.idle": "{policy}: never short, mostly idle; of the GPUs held, {have:gpus} on average, {share:share} are in use",
+    "chart.demand_capacity.nobody": "GPUs waiting: never one",
     "chart.demand_capacity.alt": "Areas over time. Mean GPUs: {list}.",
     # doubt and what would flip the answer
     "answer.doubt": "Chance that another policy is better in truth: {chance:chance}, by paired differences over {n:count} "
@@ -136,7 +141,7 @@ TEXTS: dict[str, str] = {
     "note.dots": "a dot a replication",
     "note.cone": "cone: 8 of 10 outcomes (P10–P90); line: median",
     "note.cone_all": "cone: least to most of all outcomes; line: median",
-    "note.paired": "line: 95% interval of the paired difference in {what} to {best}, a mean; hollow where it may be 0",
+    "note.paired": "line: 95% interval of the paired difference in {what} to {best}, a mean; hollow where chance may explain it, all comparisons taken together",
     "note.tornado": "change against the scenario as it is, policy {policy}; light: low end, dark: high end",
     "note.base_point": "the scenario as it is is marked",
     "note.closed_form": "dashed: where the closed form has another way take over",
@@ -184,7 +189,7 @@ TEXTS: dict[str, str] = {
     "chart.differences.title": "Differences to the best policy",
     "chart.differences.question": "Is the best policy really better, or is it chance?",
     "chart.differences.clear": "{best} is better than every other policy, by {least} and more",
-    "chart.differences.unclear": "{best} cannot be told apart from {others:names}",
+    "chart.differences.unclear": "{best} cannot be told apart from {others}",
     "chart.differences.alt": "A dot with its interval a policy. Difference to {best}: {list}.",
     "chart.distribution.title": "Spread of total cost",
     "chart.distribution.question": "How far can the cost go?",
@@ -242,6 +247,8 @@ TEXTS: dict[str, str] = {
     "chart.story.question": "What happened to this job?",
     "chart.story.early": "{job} under {policy} was done {by:hours} before its deadline: taken away {n:count}×, {lost:number} GPU-hours lost",
     "chart.story.late": "{job} under {policy} was {by:hours} late: taken away {n:count}×, {lost:number} GPU-hours lost",
+    "chart.story.early_whole": "{job} under {policy} was done {by:hours} before its deadline and never taken away",
+    "chart.story.late_whole": "{job} under {policy} was {by:hours} late, though never taken away",
     "chart.story.done": "{job} under {policy} took {took:hours}, taken away {n:count}×",
     "chart.story.never": "{job} under {policy} never finished",
     "chart.story.alt": "A time line. It waited {wait:hours}, was taken away {n:count}× and lost {lost:number} GPU-hours.",

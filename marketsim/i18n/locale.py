@@ -149,16 +149,16 @@ class Locale:
         if value is None:
             return "–"
         if abs(value) >= 72:
-            return f"{_plain(value / 24)} {self.text('unit.days')}"
+            return f"{_plain(value / 24)}\u00a0{self.text('unit.days')}"
         if abs(value) >= 1 or value == 0:
-            return f"{_plain(value)} {self.text('unit.hours')}"
-        return f"{60 * value:.0f} {self.text('unit.minutes')}"
+            return f"{_plain(value)}\u00a0{self.text('unit.hours')}"
+        return f"{60 * value:.0f}\u00a0{self.text('unit.minutes')}"
 
     def months(self, seconds: float) -> str:
         """A span of seconds in months of 730 h, or in days where it is short."""
         if seconds >= 2 * units.MONTH_S:
-            return f"{_plain(seconds / units.MONTH_S)} {self.text('unit.months')}"
-        return f"{_plain(seconds / units.DAY_S)} {self.text('unit.days')}"
+            return f"{_plain(seconds / units.MONTH_S)}\u00a0{self.text('unit.months')}"
+        return f"{_plain(seconds / units.DAY_S)}\u00a0{self.text('unit.days')}"
 
     def chance(self, share: float | None) -> str:
         """A probability, without claiming more than it can: never 0% and never 100%."""

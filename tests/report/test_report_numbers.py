@@ -180,7 +180,7 @@ def test_the_page_needs_nothing_from_outside(page):
 
 def test_the_answer_says_how_likely_it_is_wrong_and_what_would_flip_it(page):
     assert "Chance that another policy is better in truth: &lt;0.1%" in page
-    assert "It flips when neocloud-1y · usd per gpu hour goes from 2.35 to 4: then build is best." in page
+    assert "It flips when neocloud-1y · USD per GPU-hour goes from 2.35 to 4: then build is best." in page
 
 
 def test_too_few_replications_claim_nothing():
