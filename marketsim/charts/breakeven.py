@@ -98,19 +98,35 @@ def _map(sheet: Sheet, figures: Figures) -> None:
         axes.add_patch(
             Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=tint, edgecolor=palette.PAPER, linewidth=1.5, hatch=hatch)
         )
-        name = sheet.shortened(str(row["policy"]), SMALL, cell - 0.06)
-        box = {"facecolor": tint, "edgecolor": "none", "pad": 1.0}
         here = figures.facts["marked"] and row[across] == base[across] and row[up] == base[up]
-        sheet.write(axes, x, y, name, SMALL, here, ha="center", va="center", bbox=box)
         if here:
             outline = Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, fill=False, edgecolor=palette.INK, linewidth=2.2)
             axes.add_patch(outline)
+    for policy, first, last, y in _runs(table, columns, lines, across, up):
+        tint = TINTS[winners.index(policy) % len(TINTS)]
+        name = sheet.shortened(policy, SMALL, cell * (last - first + 1) - 0.06)
+        box = {"facecolor": tint, "edgecolor": "none", "pad": 1.0}
+        sheet.write(axes, (first + last) / 2, y, name, SMALL, ha="center", va="center", bbox=box)
     for across_at, line in figures.facts["closed_form"]:
         x, y = np.interp(across_at, columns, range(len(columns))), lines.index(line)
         axes.plot([x, x], [y - 0.5, y + 0.5], color=palette.INK, linewidth=2.6, linestyle=(0, (2, 1)), zorder=4)
     sheet.ticks(axes, "x", range(len(columns)), [_text(value) for value in columns], grid=False)
     sheet.ticks(axes, "y", range(len(lines)), [_text(value) for value in lines], grid=False)
     _settings(sheet, axes, across, up)
+
+
+def _runs(
+    table: pd.DataFrame, columns: list[Any], lines: list[Any], across: str, up: str
+) -> list[tuple[str, int, int, int]]:
+    """(policy, first column, last column, line) of fields side by side with one winner, which is then named once."""
+    found: list[tuple[str, int, int, int]] = []
+    for row in sorted(rows(table), key=lambda one: (lines.index(one[up]), columns.index(one[across]))):
+        x, y, policy = columns.index(row[across]), lines.index(row[up]), str(row["policy"])
+        if found and found[-1][0] == policy and found[-1][2:] == (x - 1, y):
+            found[-1] = (policy, found[-1][1], x, y)
+        else:
+            found.append((policy, x, x, y))
+    return found
 
 
 def _settings(sheet: Sheet, axes: Any, across: str, up: str | Said) -> None:

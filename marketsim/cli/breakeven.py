@@ -12,8 +12,10 @@ import click
 from marketsim.cli import console, options
 
 if TYPE_CHECKING:
+    from marketsim.experiment.hosting import HostOrBuy
+    from marketsim.experiment.payback import Payback
     from marketsim.experiment.sweep import BreakEven
-    from marketsim.experiment.ways import HostOrBuy, Ways
+    from marketsim.experiment.ways import Ways
 
 GPUS = "8,16,32,64"
 FEW = 3  # replications of a field
@@ -55,9 +57,9 @@ def command(
 ) -> None:
     """Map which way is the cheapest at which use.
 
-    A map of use against fleet or horizon, from simulated runs, with the closed form beside it; and for each service the
-    requests a day from which hosting beats tokens. With --over: where policies change places along a setting of
-    SCENARIO; --policy twice names the two.
+    A map of use against fleet or horizon, from simulated runs, with the closed form beside it; when buying pays back
+    against signing; and for each service the requests a day from which hosting beats tokens. With --over: where
+    policies change places along a setting of SCENARIO; --policy twice names the two.
     """
     if not over:
         _map(scenario, edits, replications or FEW, seed, by, _counts(gpus), ways, as_json, quiet, picture)
@@ -120,21 +122,26 @@ def _map(
     picture: pathlib.Path | None,
 ) -> None:
     from marketsim.cli.reading import checked
-    from marketsim.experiment.ways import host_or_tokens, ways_of
+    from marketsim.experiment.hosting import host_or_tokens
+    from marketsim.experiment.payback import paybacks
+    from marketsim.experiment.ways import ways_of
 
     scenario, _ = checked(path, edits, quiet, seed)
     key = "gpus" if by == "fleet" else "horizon_s"
     found = ways_of(scenario, key, gpus, replications=replications, seed=seed, only=only)
+    fleet = gpus[-1] if by == "fleet" else gpus[0]
+    backs = paybacks(scenario, fleet, replications=replications, seed=seed, only=only)
     hosts = host_or_tokens(scenario, seed)
     if picture is not None:
         _draw(found, picture)
     if as_json:
         points = [vars(point) | {"mean_usd": point.mean_usd if point.usd else None} for point in found.points]
         document = {"reference_gpu": found.reference_gpu, "points": points, "turns": found.turns,
-                    "services": [vars(one) for one in hosts]}  # fmt: skip
+                    "paybacks": [vars(one) for one in backs], "services": [vars(one) for one in hosts]}  # fmt: skip
         console.say(json.dumps(document, ensure_ascii=False, allow_nan=False))
         return
     _fields(found, gpus[0])
+    _paybacks(backs)
     _services(hosts)
     if picture is not None and not quiet:
         console.note(f"Picture: {picture}")
@@ -164,21 +171,37 @@ def _fields(found: Ways, first_gpus: int) -> None:
         console.say(f"In closed form at {head} the cheapest way changes at {', '.join(turns) or 'no use'}.")
 
 
-def _services(hosts: list[HostOrBuy]) -> None:
-    if not hosts:
+def _paybacks(backs: list[Payback]) -> None:
+    """When the cash put into servers has come back against each other way, and what buying is worth today."""
+    if not backs:
         return
     rows: list[list[Any]] = [
         [
-            one.service,
-            one.host,
-            one.tokens,
-            "never" if one.requests_per_day is None else f"{one.requests_per_day:,.0f}",
-            f"{one.needed_per_day:,.0f}",
+            f"{one.bought} against {one.against}",
+            "not within the horizon" if one.back_months is None else f"month {one.back_months:.1f}",
+            f"{one.worth_usd:,.0f}",
         ]
-        for one in hosts
+        for one in backs
     ]
-    console.say("Requests a day from which hosting beats tokens (evenly over the day, in closed form)")
-    console.table(["service", "host", "tokens", "from", "mean need"], rows, numbers=(3, 4))
+    console.say(f"Buying for {backs[0].gpus} GPUs used {backs[0].use:.0%} of the time, by cash month by month")
+    console.table(["way", "pays back in", "worth today, USD"], rows, numbers=(1, 2))
+
+
+def _services(hosts: list[HostOrBuy]) -> None:
+    if not hosts:
+        return
+
+    def asked(per_day: float | None) -> str:
+        return "never" if per_day is None else f"{per_day:,.0f}"
+
+    rows: list[list[Any]] = [
+        [one.service, one.host, one.tokens, asked(one.simulated_per_day), asked(one.requests_per_day),
+         asked(one.needed_per_day)]
+        for one in hosts
+    ]  # fmt: skip
+    console.say("Requests a day from which hosting beats tokens: simulated over the service's days, and in closed form")
+    console.say("with requests evenly over the day; beside them the mean need")
+    console.table(["service", "host", "tokens", "simulated", "closed form", "need"], rows, numbers=(3, 4, 5))
 
 
 def _draw(found: Ways, picture: pathlib.Path) -> None:

@@ -2,8 +2,7 @@
 
 Every machine offer of a scenario is one way: metered by the hour, signed again at each end of its term, or bought. For
 each fleet, horizon and share of use one run per way tells what a used hour costs, with the failures, prices and market
-of the scenario; beside it stands the closed form of `supply.breakeven`, which knows none of the queueing. For a service
-the requests a day are given from which machines of one's own beat tokens.
+of the scenario; beside it stands the closed form of `supply.breakeven`, which knows none of the queueing.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ import numpy as np
 from marketsim import units
 from marketsim.demand.job import NEVER, Checkpoint, JobTable, Need
 from marketsim.engine.run import run
-from marketsim.engine.setup import may_serve_tokens, replica_rate
 from marketsim.errors import Fault, InputError, nearest
 from marketsim.metrics.measure import measure
+from marketsim.metrics.measured import Measured
 from marketsim.path import Path
 from marketsim.policies.placement import KINDS as PLACEMENT
 from marketsim.policies.policy import Policy
@@ -154,9 +153,9 @@ def ways_of(
     for fleet, horizon_s in pairs:
         holdings = {}
         for name in names:
-            offers = [_at_once(world.offers[world.offer_index[name]]) for world in worlds]
+            offers = [at_once(world.offers[world.offer_index[name]]) for world in worlds]
             held = [breakeven.holding(one, fleet, horizon_s, _family(worlds[0]), reference) for one in offers]
-            if _room(offers[0], fleet) and all(held):
+            if has_room(offers[0], fleet) and all(held):
                 holdings[name] = _mean([one for one in held if one is not None])
             for use in uses:
                 able = name in holdings
@@ -182,8 +181,15 @@ def turning_uses(holdings: dict[str, breakeven.Holding]) -> list[float]:
 
 def simulated_usd(offer: Offer, gpus: int, horizon_s: int, use: float, like: World, reference_gpu: str) -> float:
     """USD for a used hour of the reference GPU of a fleet that works a share of each week, out of a run's ledger."""
-    if not _room(offer, gpus):
+    if not has_room(offer, gpus):
         return float("inf")
+    measured = fleet_run(offer, gpus, horizon_s, use, like)
+    cost = measure(measured.world, measured.ledger)[METRIC]
+    return float("inf") if cost is None else cost / _speed(offer, _family(like), reference_gpu)
+
+
+def fleet_run(offer: Offer, gpus: int, horizon_s: int, use: float, like: World) -> Measured:
+    """A run of a fleet at one offer, each of whose instances works a share of each week."""
     instances = units.ceil_div(gpus, offer.shape.gpus)
     work = round(use * SPELL_S) * offer.shape.milli
     starts = np.repeat(np.arange(0, horizon_s, SPELL_S), instances)
@@ -196,8 +202,7 @@ def simulated_usd(offer: Offer, gpus: int, horizon_s: int, use: float, like: Wor
     jobs = JobTable((need,), zero, starts, amount, amount, zero + NEVER)
     alone = replace(offer, serves=None, quota=None, latency_s=0.0)
     world = World(horizon_s, jobs, (alone,), drain_s=0, scarcity=like.scarcity, dice=Dice(0))
-    cost = measure(world, run(world, _policy(alone, instances)))[METRIC]
-    return float("inf") if cost is None else cost / _speed(offer, _family(like), reference_gpu)
+    return Measured(world, run(world, plan_of(alone, instances)))
 
 
 def _mean(held: list[breakeven.Holding]) -> breakeven.Holding:
@@ -206,8 +211,8 @@ def _mean(held: list[breakeven.Holding]) -> breakeven.Holding:
     return breakeven.Holding(*(float(np.mean(part)) for part in parts))
 
 
-def _policy(offer: Offer, instances: int) -> Policy:
-    """Commit to the fleet at second 0 where the offer is taken by commitment, and use it."""
+def plan_of(offer: Offer, instances: int) -> Policy:
+    """Commit to a fleet at second 0 where the offer is taken by commitment, and use it or what is metered there."""
     plan: dict[str, Any] = {"kind": "none"}
     if offer.commitment is not None:
         block = offer.commitment.block_instances
@@ -224,7 +229,7 @@ def _policy(offer: Offer, instances: int) -> Policy:
     )
 
 
-def _at_once(offer: Offer) -> Offer:
+def at_once(offer: Offer) -> Offer:
     """The offer with what is ordered there at once: a fleet that is compared was ordered in time."""
     terms: Any = offer.commitment
     if terms is None or not hasattr(terms, "delivery"):
@@ -233,7 +238,7 @@ def _at_once(offer: Offer) -> Offer:
     return replace(offer, commitment=replace(terms, delivery=Delivery(AT_ONCE, Dice(0), Path.constant(1.0)), **people))
 
 
-def _room(offer: Offer, gpus: int) -> bool:
+def has_room(offer: Offer, gpus: int) -> bool:
     most = offer.most_instances
     if offer.commitment is not None and most is not None:
         block = offer.commitment.block_instances
@@ -263,30 +268,3 @@ def _reference(world: World) -> str:
         if offer.shape.gpus > 0 and (offer.price is not None or offer.commitment is not None):
             return offer.shape.gpu
     raise InputError(Fault("no machines can be compared: only tokens are sold", key="supply"))
-
-
-@dataclass(frozen=True)
-class HostOrBuy:
-    """From how many requests a day on machines at an offer beat tokens; None: never. needed: the scenario's mean."""
-
-    service: str
-    host: str
-    tokens: str
-    requests_per_day: float | None
-    needed_per_day: float
-
-
-def host_or_tokens(scenario: Scenario, seed: int | None = None) -> list[HostOrBuy]:
-    """For each service, each offer that could host it and each that sells its tokens; in the scenario's order."""
-    from marketsim.build import build
-
-    world = build(scenario, 0, seed)
-    found = []
-    for service in world.services:
-        mean = service.requests_per_s.mean(0, world.horizon_s) * units.DAY_S
-        for host, tokens in itertools.product(world.offers, world.offers):
-            if replica_rate(service, host) <= 0 or not may_serve_tokens(service, tokens):
-                continue
-            each = breakeven.requests_per_day_to_host(_at_once(host), tokens, service, world.horizon_s)
-            found.append(HostOrBuy(service.name, host.id, tokens.id, each, mean))
-    return found
