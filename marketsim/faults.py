@@ -206,7 +206,7 @@ def walk(model: type[BaseModel], data: Any, loc: Sequence[str | int]) -> Step:
             step = Step(plain_yaml.join(step.path, part), _below(step.value, part), field, chosen)
         elif chosen is not None and part in chosen.model_fields:  # what one number stands for
             step = Step(step.path, step.value, chosen.model_fields[part], chosen)
-        elif isinstance(step.value, Mapping) and (part in step.value or not models):
+        elif isinstance(step.value, Mapping) and part in step.value:
             inner = _item(step.annotation)
             step = Step(plain_yaml.join(step.path, part), _below(step.value, part), inner, step.owner)
         else:

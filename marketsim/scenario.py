@@ -281,7 +281,7 @@ def _checked(document: plain_yaml.Document, folder: pathlib.Path | None) -> Scen
 
 def _copied(fault: Fault, data: Mapping[str, Any]) -> bool:
     """Whether a fault is in what `like` copied: it is told where it was written."""
-    parts = dotted.parts(fault.key) if fault.key else []
+    parts = (fault.key or "").split(".")
     if len(parts) < 3 or parts[0] != "supply":
         return False
     offer = data["supply"].get(parts[1]) if isinstance(data["supply"], Mapping) else None

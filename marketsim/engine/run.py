@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from heapq import heappop, heapreplace
 from typing import Any
 
@@ -75,6 +76,7 @@ class Engine:
         self._need = _column(jobs.need)
         self._arrival_s = _column(jobs.arrival_s)
         self.work = _column(jobs.work)
+        self.setup = replace(self.setup, true_work=self.work)
         self._estimate = _column(jobs.estimate)
         self._deadline_s = _column(jobs.deadline_s)
         self._tenant = _column(jobs.tenant) if jobs.tenant is not None else None
@@ -200,7 +202,11 @@ class Engine:
             for job, count in sorted(self._held_back.items())
             if count > 0 and job < self._next and not (thinking and thinking[job])
         ]
-        later = [job for job in range(self._next, len(self.world.jobs)) if self._held_back.get(job, 0) >= 0]
+        later = [
+            job
+            for job in range(self._next, len(self.world.jobs))
+            if self._held_back.get(job, 0) >= 0 and not (thinking and thinking[job])
+        ]
         left += [(job, self._need[job], self.work[job]) for job in (*held_back, *later)]
         backlog.value(self, sorted(left + self._given_up))
         self.serving.settle()
@@ -243,7 +249,8 @@ class Engine:
         arrival_s = self._arrival_s
         index, size = self._next, self._size
         while index < size and arrival_s[index] == now:
-            if index not in self._already and not (self._held_back and self._held_back.get(index)):
+            held = (self._held_back and self._held_back.get(index)) or (self._think_s and self._think_s[index])
+            if index not in self._already and not held:
                 self._join(self._new_job(index))
             index += 1
         self._next = index

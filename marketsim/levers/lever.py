@@ -365,7 +365,7 @@ class Lever(Kind):
         if not isinstance(need, self.applies_to):
             is_a = "serving, not training" if self.applies_to is Service else "training, not serving"
             return f"{getattr(self, 'kind', 'this lever')} changes {is_a}"
-        requires = self.levels()[0].requires
+        requires = None if self.needs_files else self.levels()[0].requires  # no file is read to check a scenario
         if isinstance(need, Service) and requires is not None:
             gpus = sorted({*need.replica_requests_per_s, *self.requests_per_s_on})
             if gpus and not any(hardware.has(gpu, requires) for gpu in gpus):

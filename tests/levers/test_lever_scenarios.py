@@ -9,6 +9,7 @@ import pytest
 from marketsim import scenario
 from marketsim.build import build, policy_of
 from marketsim.engine.run import run
+from marketsim.errors import InputError
 from marketsim.metrics.measure import measure
 from marketsim.world import World
 
@@ -62,3 +63,20 @@ def test_only_federated_rounds_may_learn_from_data_that_stay() -> None:
     free = measured(freed, build(freed, 0), "central")
     assert free["missed_deadline_share"] == 0.0
     assert 0 < free["total_cost_usd"] < federated["total_cost_usd"]  # type: ignore[operator]
+
+
+def test_a_curve_of_ones_own_is_read_when_the_world_is_built_and_not_when_it_is_checked(
+    tmp_path: pathlib.Path,
+) -> None:
+    head = ("technique,method,setting,metric,before,change,se,n,size_ratio,macs_ratio,train_speedup,prefill_speedup,"
+            "decode_speedup,oneoff_gpu_hours,oneoff_gpu,basis,source\n")  # fmt: skip
+    (tmp_path / "mine.csv").write_text(head + "pruning,mine,0.5,wer,9,0.1,0.1,5,2,1,1,1,1.5,3,H100,user,my log\n")
+    curve = "{kind: curve, target: assistant, file: mine.csv, method: mine, setting: SETTING}"
+    text = scenario.dump(load("startup", "horizon=3 d"))
+    found, missing = (
+        scenario.loads(text, tmp_path).changed(["levers.own=" + curve.replace("SETTING", setting)])
+        for setting in ("0.5", "0.9")
+    )
+    assert build(found).levers["own"].outcome is not None
+    with pytest.raises(InputError, match="no row of the file has this method and setting"):
+        build(missing)

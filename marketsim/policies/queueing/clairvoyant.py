@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from marketsim.policies import policy as say
@@ -12,9 +13,8 @@ class _Knowing:
     """A working rule with the truth at hand: seconds of each job on its reference GPU."""
 
     def __init__(self, settings: Queueing, setup: say.Setup) -> None:
-        jobs = setup.future.jobs
         self.blocking, self.preempts, self.capacity = settings.blocking, settings.preempts, settings.capacity
-        self._work: list[int] = jobs.work.tolist()
+        self._work: Sequence[int] = setup.true_work or setup.future.jobs.work.tolist()
 
     def left_s(self, job: say.JobView, now_s: int) -> float:
         """True seconds left."""
