@@ -16,6 +16,7 @@ from test_laws import CHECKS, rows
 
 from marketsim import build, families, scenario
 from marketsim.engine.run import run
+from marketsim.experiment.bound.market import Served, lower_bound
 from marketsim.ledger import ACCOUNT, Ledger
 from marketsim.metrics import attribution, books, cost
 from marketsim.metrics.measure import measure
@@ -135,6 +136,30 @@ def test_more_quota_asked_for_again_and_again_breaks_no_law(number: int, folder:
     ledger = run(world, asking)
     for check in LAWS:
         check(world, ledger)
+
+
+# ---------------------------------------------------------------------------------------------------------- the bound
+
+
+def check_bound(number: int, folder: pathlib.Path) -> None:
+    """No run is cheaper than the programme that knows all, with and without what it left undone."""
+    _, world, ledger = made(number, folder)
+    found = measure(world, ledger)
+    same = lower_bound(world, served=Served.of(world, ledger))
+    assert found["total_with_penalties_usd"] >= lower_bound(world).value_usd - 1e-4
+    assert found["total_cost_usd"] >= same.value_usd - 1e-4
+    assert same.value_usd > 0
+
+
+@pytest.mark.parametrize("number", [4, 8])
+def test_no_policy_is_cheaper_than_the_bound(number: int, folder: pathlib.Path) -> None:
+    check_bound(number, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(12, 240, 4))  # a number that four divides adopts no lever
+def test_no_policy_is_cheaper_than_the_bound_in_many_scenarios(number: int, folder: pathlib.Path) -> None:
+    check_bound(number, folder)
 
 
 # ---------------------------------------------------------------------------------------- what changes nothing
