@@ -22,6 +22,7 @@ from marketsim.errors import MOST_FAULTS, Fault, InputError, nearest
 from marketsim.files import PICKLES
 
 MOST_BYTES = 64 * 2**20
+LARGEST = 1e12
 
 Parser = Callable[[str], Any]
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -42,17 +43,24 @@ def number(text: str) -> float:
     return value
 
 
+def _in_reach(value: float) -> float:
+    """What is larger is no quantity of anything, and would overflow where it is multiplied."""
+    if abs(value) > LARGEST:
+        raise ValueError(f"is above {LARGEST:.0f}")
+    return value
+
+
 def positive(text: str) -> float:
-    """A finite number above 0."""
-    value = number(text)
+    """A number above 0, at most 10^12."""
+    value = _in_reach(number(text))
     if value <= 0:
         raise ValueError("must be above 0")
     return value
 
 
 def non_negative(text: str) -> float:
-    """A finite number, 0 or above."""
-    value = number(text)
+    """A number from 0 to 10^12."""
+    value = _in_reach(number(text))
     if value < 0:
         raise ValueError("must not be negative")
     return value
@@ -68,8 +76,10 @@ def whole(text: str) -> int:
 
 
 def count(text: str) -> int:
-    """A whole number, 0 or above."""
+    """A whole number from 0 to 10^18: nanoseconds since 1970 are among them."""
     value = whole(text)
+    if value > 10**18:
+        raise ValueError("is above 10^18")
     if value < 0:
         raise ValueError("must not be negative")
     return value

@@ -101,3 +101,11 @@ def test_a_moment_without_a_timezone_is_refused() -> None:
     assert strict_csv.epoch_s("1970-01-01T02:00:00+02:00") == 0
     with pytest.raises(ValueError, match="timezone"):
         strict_csv.epoch_s("2025-01-01T06:00:00")
+
+
+@pytest.mark.parametrize("cell", ["1e308", "-1e13", "1000000000001"])
+def test_a_number_that_is_no_quantity_of_anything_is_refused(tmp_path: pathlib.Path, cell: str) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text(f"time_s,price\n0,{cell}\n")
+    with pytest.raises(InputError, match=r"prices.csv:2:\d+: price: row 1: is above 1000000000000"):
+        strict_csv.read(path, COLUMNS)
