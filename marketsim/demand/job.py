@@ -132,6 +132,17 @@ class JobTable:
         return cls((), none, none, none, none, none)
 
 
+def raised(estimate: int, done: int) -> int:
+    """The estimate of all of a job's work once so much of it is done: doubled until it is above that.
+
+    >>> raised(100, 99), raised(100, 100), raised(100, 450)
+    (100, 200, 800)
+    """
+    while estimate <= done:
+        estimate *= 2
+    return estimate
+
+
 def merge(tables: list[JobTable]) -> JobTable:
     """One table in order of arrival; at one instant the order of the tables, then of their rows, is kept."""
     tables = [table for table in tables if len(table)]

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from marketsim.demand.job import NEVER
+from marketsim.demand.job import NEVER, raised
 from marketsim.engine import actions, backlog, easy, kernel, progress
 from marketsim.engine.adopting import Adopting
 from marketsim.engine.books import Books
@@ -29,7 +29,7 @@ from marketsim.engine.outages import Outages
 from marketsim.engine.pool import Pool
 from marketsim.engine.serving import Serving
 from marketsim.engine.setup import make_setup
-from marketsim.engine.state import GONE, OVER, RUNNING, WAITING, Instance, JobState, Replica, raised
+from marketsim.engine.state import GONE, OVER, RUNNING, WAITING, Instance, JobState, Replica
 from marketsim.engine.taxes import Taxes
 from marketsim.engine.view import EngineView
 from marketsim.engine.waiting import Entry, Waiting
@@ -669,11 +669,11 @@ class Engine:
                 at = at._replace(done=safe)
         if job.kept + (at.safe if keep_done else safe) >= self.work[job.id]:
             cause = FINISHED  # it stood there only for the clock
+        job.estimate = raised(job.estimate, job.kept + at.done)  # known, though the work be lost
         job.kept += safe
         self.ledger.stopped.write((now, job.id, job.attempt, cause, safe, at.done - safe, at.overhead_s, checkpoint_s))
         self._free(job)
 
-        job.estimate = raised(job.estimate, job.kept + at.done)  # known, though the work be lost
     def leave(self, job: JobState, cause: int, warned: bool = True) -> bool:
         """A running job leaves its instances; whether anything is left of it to do. It is then in no queue."""
         self._leave_instances(job, cause, warned)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marketsim.demand.job import Need
+from marketsim.demand.job import Need, raised
 from marketsim.engine import progress
 
 WAITING, RUNNING, STOPPING, GONE = range(4)
@@ -79,17 +79,6 @@ class JobState:
         """Work left by the estimate, doubled once the job has run past it; at least 1. Asking changes nothing."""
         done = self.progress_at(t_s)
         return raised(self.estimate, done) - done
-
-
-def raised(estimate: int, done: int) -> int:
-    """The estimate of all of a job's work once so much of it is done: doubled until it is above that.
-
-    >>> raised(100, 99), raised(100, 100), raised(100, 450)
-    (100, 200, 800)
-    """
-    while estimate <= done:
-        estimate *= 2
-    return estimate
 
 
 UP, NOTICE, DOWN, OVER = range(4)

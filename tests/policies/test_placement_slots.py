@@ -84,13 +84,13 @@ def test_a_need_that_nothing_can_ever_hold_is_left_alone():
 def test_the_utility_rule_probes_once_a_slot_too(monkeypatch: pytest.MonkeyPatch, wait: bool):
     """Waiting for spot until 250 s or running on it from the start, with news every ten seconds."""
     looked = []
-    look = _SpotUtility._look
+    stand = _SpotUtility._standing
 
     def spy(rule: Any, job: Any, view: Any) -> Any:
         looked.append((job.id, view.now_s))
-        return look(rule, job, view)
+        return stand(rule, job, view)
 
-    monkeypatch.setattr(_SpotUtility, "_look", spy)
+    monkeypatch.setattr(_SpotUtility, "_standing", spy)
     jobs = [Job(7, 350, NEVER_LOST, 9_000), *(Job(10 + 10 * n, 5, NEVER_LOST, 9_000) for n in range(20))]
     there = steps((0, 0), (250, 9)) if wait else 30
     made = world(jobs, [spot(there=there, usd_per_hour=1.0), market()])

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from marketsim.policies import base
 from marketsim.policies import policy as say
-from marketsim.policies.placement.slotted import IDLE, SPOT, Pick, SlottedRule
+from marketsim.policies.placement.slotted import SPOT, SlottedRule
 from marketsim.policies.placement.uniform_progress import UniformProgress
 from marketsim.settings import NonNegative
 from marketsim.units import HOUR_S
@@ -41,15 +41,12 @@ class _MultiZone(SlottedRule):
         if view.now_s < self._clock.next_s(job):
             return None
         here = job.offer or ""
-        pick, offer = self._decide(job, view)
-        now_on: Pick = SPOT if self._kind[here] == SPOT else "on_demand"
-        if pick != now_on:
-            if pick != IDLE and offer is None:
-                return None
-            return self.change(job, pick, offer)
-        if pick != SPOT or offer in (None, here) or job.overhead_left_s(view.now_s):
+        pick = self._decide(job, view)
+        if pick != SPOT or self._on[here] != SPOT:
+            return self.change(job, pick, view)
+        offer = None if job.overhead_left_s(view.now_s) else self._cheapest(job, SPOT, view)
+        if offer is None or offer == here:
             return None
-        assert offer is not None
         saved, cost = self._saved_usd(job, here, offer, view)
         if saved <= self._margin * cost:
             return None

@@ -9,12 +9,11 @@ use. With several spot offers the cheapest that can start the job stands for spo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from marketsim.demand.job import NEVER
+from marketsim.demand.job import NEVER, Need, raised
 from marketsim.policies import base
 from marketsim.policies import policy as say
 from marketsim.policies.placement.rule import Choices, Placement, Slots
@@ -27,8 +26,7 @@ ON_DEMAND: Final = "on_demand"
 Pick = Literal["idle", "spot", "on_demand"]
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """One job at the start of a slot; seconds, except `now_on` and `spot_here`."""
 
     job: int
@@ -89,9 +87,12 @@ class SlottedRule(base.PlacementBase):
         super().__init__(setup)
         self._settings = settings
         self._choices = Choices(setup)
-        self._kind = {offer.id: offer.kind for offer in setup.offers}
+        self._on: dict[str | None, Pick] = {None: IDLE}
+        for offer in setup.offers:
+            self._on[offer.id] = SPOT if offer.kind == SPOT else ON_DEMAND
         self.review_every_s = settings.decide_every
         self._memory: dict[int, dict[str, float]] = {}
+        self._known: dict[int, tuple[Need, float, int]] = {}
         self._clock = Slots(settings.decide_every)
         self._slots: dict[int, Slot] = {}  # the last of each job, where reasons are asked for
 
@@ -106,24 +107,32 @@ class SlottedRule(base.PlacementBase):
         next_slot_s = self._clock.next_s(job)
         if view.now_s < next_slot_s:
             return say.WakeAt(next_slot_s)
-        pick, offer = self._decide(job, view)
-        if pick == IDLE or offer is None:
+        pick = self._decide(job, view)
+        offer = self._cheapest(job, pick, view)
+        if offer is None:
             return say.WakeAt(self._clock.next_s(job), self._why(job, pick))
         return say.Start(job.id, offer, self._why(job, pick))
 
     def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
         if view.now_s < self._clock.next_s(job):
             return None
-        now_on = self._kind[job.offer or ""]
-        pick, offer = self._decide(job, view)
-        if pick == now_on or (pick != IDLE and offer is None):
-            return None
-        return self.change(job, pick, offer)
+        return self.change(job, self._decide(job, view), view)
 
-    def change(self, job: say.JobView, pick: Pick, offer: str | None) -> say.Move | say.Stop:
-        """Off the instance, or over to an offer."""
-        why = self._why(job, pick)
-        return say.Stop(job.id, why) if offer is None else say.Move(job.id, offer, why)
+    def change(self, job: say.JobView, pick: Pick, view: say.View) -> say.Move | say.Stop | None:
+        """Off the instance, or over to an offer; None where it is as picked, or what was picked cannot be had."""
+        if pick == self._on[job.offer]:
+            return None
+        if pick == IDLE:
+            return say.Stop(job.id, self._why(job, pick))
+        offer = self._cheapest(job, pick, view)
+        return None if offer is None else say.Move(job.id, offer, self._why(job, pick))
+
+    def _cheapest(self, job: say.JobView, pick: Pick, view: say.View) -> str | None:
+        """The offer for a pick; None where none can be had, or for idle."""
+        if pick == IDLE:
+            return None
+        kinds = self._choices.spot if pick == SPOT else self._choices.on_demand
+        return self._choices.cheapest(job, kinds[job.need_index], view)
 
     def _why(self, job: say.JobView, pick: Pick) -> say.Because | None:
         """The last slot of the job, in words."""
@@ -142,41 +151,42 @@ class SlottedRule(base.PlacementBase):
             spot="can be had" if slot.spot_here else "cannot be had",
         )
 
-    def _decide(self, job: say.JobView, view: say.View) -> tuple[Pick, str | None]:
-        """The pick, and the offer where that would be; None where it cannot be had or is idle."""
-        now, need, choices = view.now_s, job.need_index, self._choices
-        self._clock.begin(job, now)
-        on_demand = choices.cheapest(job, choices.on_demand[need], view)
-        spot = choices.cheapest(job, choices.spot[need], view)
-        on_spot = self._kind.get(job.offer or "") == SPOT
-        slot = self._slot(job, view, spot is not None or on_spot)
+    def _decide(self, job: say.JobView, view: say.View) -> Pick:
+        """The pick of the slot that begins now."""
+        self._clock.begin(job, view.now_s)
+        spot = self._choices.spot[job.need_index]
+        spot_here = self._on[job.offer] == SPOT or any(view.can_start(job, offer) for offer in spot)
+        slot = self._slot(job, view.now_s, spot_here)
         if self.explain:
             self._slots[job.id] = slot
         pick = self._settings.pick(slot, self._memory.setdefault(job.id, {}))
-        if pick == SPOT and not slot.spot_here:
-            pick = IDLE
-        return pick, {SPOT: spot, ON_DEMAND: on_demand, IDLE: None}[pick]
+        return IDLE if pick == SPOT and not spot_here else pick
 
-    def _slot(self, job: say.JobView, view: say.View, spot_here: bool) -> Slot:
-        now, need, setup = view.now_s, job.need, self.setup
-        offers = self._choices.on_demand[job.need_index] or self._choices.any[job.need_index]
-        index = setup.offer_index[offers[0]]
-        per_s = need.gang_milli * setup.speed_ppm[job.need_index][index] / PPM
-        overhead_s = need.checkpoint.restart_s + setup.offers[index].boot_s
+    def _alone(self, job: say.JobView) -> tuple[float, int]:
+        """Work a second and seconds of a launch on the on-demand offer that it would use; kept by need."""
+        need = job.need
+        known = self._known.get(job.need_index)
+        if known is None or known[0] is not need:  # a lever may have changed it
+            offers = self._choices.on_demand[job.need_index] or self._choices.any[job.need_index]
+            index = self.setup.offer_index[offers[0]]
+            per_s = need.gang_milli * self.setup.speed_ppm[job.need_index][index] / PPM
+            overhead_s = need.checkpoint.restart_s + self.setup.offers[index].boot_s
+            known = self._known[job.need_index] = (need, per_s, overhead_s)
+        return known[1], known[2]
+
+    def _slot(self, job: say.JobView, now: int, spot_here: bool) -> Slot:
+        per_s, overhead_s = self._alone(job)
         deadline_s = job.deadline_s if job.deadline_s < NEVER else job.arrival_s + self._settings.without_deadline
         done = job.progress_at(now)
-        now_on: Pick = IDLE
-        if job.offer is not None:
-            now_on = SPOT if self._kind[job.offer] == SPOT else ON_DEMAND
         return Slot(
             job=job.id,
-            T=(done + job.estimated_left(now)) / per_s,
+            T=raised(job.estimate, done) / per_s,
             c=done / per_s,
             t=now - job.arrival_s,
             R=max(deadline_s - job.arrival_s, 1),  # one that comes in too late is late at once
             d=overhead_s,
             g=self._settings.decide_every,
             pend=job.overhead_left_s(now),
-            now_on=now_on,
+            now_on=self._on[job.offer],
             spot_here=spot_here,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -56,8 +56,6 @@ class Probes:
 
     def look(self, now_s: int, up: bool, longest_s: int) -> None:
         """One look; the time since the last counts as up where it was up then, up to `longest_s` of it."""
-        if self.last_s == now_s:
-            return
         if self.was_up:
             self.up_s += min(now_s - self.last_s, longest_s)
             self.ends += not up
@@ -68,8 +66,7 @@ class Probes:
         return (prior_s + self.up_s) / (1 + self.ends)
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """Where a job stands: hours of work left, to the deadline and of a launch; the pressure; USD an hour on demand."""
 
     left_h: float
@@ -91,6 +88,7 @@ class _SpotUtility(base.PlacementBase):
         self._probes = {zone: Probes() for zone in self._zones}
         self.review_every_s = settings.decide_every
         self._clock = Slots(settings.decide_every)
+        self._probed_s = -1
 
     def leave_at(self, job: say.JobView, view: say.View) -> int | None:
         """Never; it is told here that a slot has ended early."""
@@ -104,7 +102,8 @@ class _SpotUtility(base.PlacementBase):
             return say.WakeAt(self._clock.next_s(job))
         self._clock.begin(job, view.now_s)
         self._probe(view)
-        at, zone, utility = self._look(job, view)
+        at = self._standing(job, view)
+        zone, utility = self._best(job, view, at)
         if at.pressure >= 1:
             offer = self._choices.cheapest(job, self._choices.on_demand[job.need_index], view)
             if offer is not None:
@@ -119,29 +118,32 @@ class _SpotUtility(base.PlacementBase):
         here = job.offer or ""
         if job.overhead_left_s(view.now_s) or here in self._paid_anyway:
             return None
-        at, zone, utility = self._look(job, view)
+        at = self._standing(job, view)
+        if at.pressure >= 1:
+            return None  # what works is kept; a launch would cost time that is not there
+        zone, utility = self._best(job, view, at)
         if here not in self._probes:
-            if at.pressure >= 1 or zone is None or utility <= 0:
+            if zone is None or utility <= 0:
                 return None
             left_h = at.left_h + at.launch_h
             if (view.price(zone) * left_h) * (1 + self._settings.move_margin) >= at.on_demand_usd * at.left_h:
                 return None
             return say.Move(job.id, zone, self._said(at, "back to spot: there is time again", utility))
         staying = self._utility(job, here, view, at, moves=False)
-        if at.pressure >= 1:
-            return None  # a zone that works is kept; a launch would cost time that is not there
         if zone is None or zone == here or utility <= staying * (1 + self._settings.move_margin) or utility <= 0:
             return None
         return say.Move(job.id, zone, self._said(at, "another zone is worth more than this one", utility))
 
     def _probe(self, view: say.View) -> None:
         now, longest_s = view.now_s, 2 * self._settings.decide_every
+        if self._probed_s == now:
+            return
+        self._probed_s = now
         for zone in self._zones:
             self._probes[zone].look(now, view.launchable(zone) > 0, longest_s)
 
-    def _look(self, job: say.JobView, view: say.View) -> tuple[Standing, str | None, float]:
-        """Where the job stands, and the zone of the largest utility an hour with that utility, USD an hour."""
-        at = self._standing(job, view)
+    def _best(self, job: say.JobView, view: say.View, at: Standing) -> tuple[str | None, float]:
+        """The zone of the largest utility an hour that can be had, with that utility in USD an hour."""
         best: str | None = None
         best_usd = float("-inf")
         for zone in self._choices.spot[job.need_index]:
@@ -149,7 +151,7 @@ class _SpotUtility(base.PlacementBase):
                 usd = self._utility(job, zone, view, at, moves=True)
                 if usd > best_usd:
                     best, best_usd = zone, usd
-        return at, best, best_usd
+        return best, best_usd
 
     def _standing(self, job: say.JobView, view: say.View) -> Standing:
         now, need, setup = view.now_s, job.need, self.setup
