@@ -128,9 +128,16 @@ def dask(tally: common.Tally, quick: bool) -> None:
     finally:
         place.close()
     alone = study.run_task(made, POLICIES, n)
-    same = folder.tables(found) == folder.tables(alone) and not found.failures
-    detail = f"{n} replications of 2 policies in {tasks} tasks and {took:.1f} s, worker {killed or 'none'} killed"
-    tally.check("Dask gives the tables of one process though a worker was killed", bool(killed) and same, detail)
+    here, there = folder.tables(alone), folder.tables(found)
+    differ = [name for name in here if here[name] != there[name]]
+    detail = f"{n} replications of 2 policies in {tasks} tasks and {took:.1f} s, {len(killed)} worker killed"
+    detail += f", differing: {', '.join(differ) or 'nothing'}"
+    tally.check("Dask gives the tables of one process though a worker was killed", bool(killed) and not differ, detail)
+    for one in found.failures[:3]:
+        print(f"      failed: {one.policy} {one.replication}: {one.error}")
+    for name in differ:
+        lines = zip(here[name].splitlines(), there[name].splitlines(), strict=False)
+        print(f"      {name}: {next((pair for pair in lines if pair[0] != pair[1]), 'one is longer')}")
     pool = runners.Processes(2)
     try:
         empty_task_ms(me.nothing, pool, 20)

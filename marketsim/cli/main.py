@@ -28,6 +28,7 @@ COMMANDS = {  # in the order in which they are met; the module holds a command o
     "check": "check",
     "run": "run",
     "compare": "compare",
+    "choose": "choose",
     "report": "report",
     "serve": "serve",
     "what-if": "what_if",

@@ -41,13 +41,26 @@ def several(*options: Callable[[Function], Function]) -> Callable[[Function], Fu
     return apply
 
 
-studied = several(scenario, replications, seed, workers, policy, edits, as_json, quiet)
+def _keep_cluster(context: click.Context, _: click.Parameter, address: str | None) -> None:
+    context.meta[CLUSTER] = address
+
+
+CLUSTER = "marketsim.cluster"  # where `studying.asked` finds it, so that no command has to hand it on
+on_cluster = click.option(
+    "--cluster",
+    metavar="local|ADDRESS",
+    expose_value=False,
+    callback=_keep_cluster,
+    help="Run on a Dask cluster instead of processes.",
+)
+studied = several(scenario, replications, seed, workers, on_cluster, policy, edits, as_json, quiet)
+OVER = "A setting and the values it takes, as supply.own.pue=1.1..1.6:5; may be repeated."
 over = click.option(
     "--over",
     "over",
     multiple=True,
     required=True,
     metavar="KEY=LOW..HIGH|A,B,C",
-    help="A setting and the values it takes, as supply.own.pue=1.1..1.6:5; may be repeated.",
+    help=OVER,
 )
 metric = click.option("--metric", metavar="NAME", help="The metric that is looked at; the objective's where not given.")

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from marketsim.cli import options
 from marketsim.cli import run as running
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ def asked(
 
     found, _ = checked(path, edits, quiet, seed)
     chosen(found, list(policies) or None)
-    runner = runners.make(workers)
+    runner = runners.make(workers, click.get_current_context().meta.get(options.CLUSTER))
     try:
         with running.progress(quiet) as bar:
             how = {"replications": replications or FEW, "seed": seed, "runner": runner, "progress": bar}

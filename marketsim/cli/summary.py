@@ -40,6 +40,34 @@ def show(results: Results, display: Any = None) -> None:
     )
     for line in verdict(results, best):
         console.sentence(line)
+    spreads(results, currency, per_usd)
+
+
+def spreads(results: Results, currency: str, per_usd: float) -> None:
+    """The three spreads of what policies are ranked by, side by side; nothing where n shows no range yet."""
+    metric = results.ranked_by() or "total_cost_usd"
+    cells = {policy: results.cell(policy, metric) for policy in results.policies if metric in results.metrics}
+    if not any(cell["p10"] is not None for cell in cells.values()):
+        return
+    rows = []
+    for policy, cell in cells.items():
+        half = None if cell["low"] is None else (cell["high"] - cell["low"]) / 2
+        low, high = (_amount(metric, cell[name], per_usd) for name in ("p10", "p90"))
+        error = "-" if half is None else f"±{_amount(metric, half, per_usd)}"
+        rows.append([f"  {policy}", _amount(metric, cell["mean"], per_usd), error, f"{low} to {high}", "not asked"])
+    heads = [f"  {metric}\n  ({currency})" if metric.endswith("_usd") else f"  {metric}", "mean"]
+    heads += ["error of\nthe mean", "P10 to P90 of\nsingle outcomes", "uncertain\ninputs"]
+    console.table(heads, rows, numbers=(1, 2, 3, 4))
+    console.sentence("Uncertain inputs: marketsim sensitivity --draws. Tails: marketsim compare RESULTS --risk.")
+
+
+def _amount(metric: str, value: float | None, per_usd: float) -> str:
+    if value is None:
+        return "-"
+    if metric.endswith("_usd"):
+        scale, unit = scale_of(value * per_usd)
+        return f"{value * per_usd / scale:.{2 if scale > 1 else 0}f}{unit}"
+    return f"{value:,.4g}"
 
 
 def _currency(display: Any) -> tuple[str, float]:

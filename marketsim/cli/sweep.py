@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from marketsim.cli import console, options
+
+if TYPE_CHECKING:
+    from marketsim.experiment.sweep import Sweep
 
 
 @click.command("sweep")
@@ -54,8 +58,40 @@ def command(
     rows = []
     for point, results in zip(swept.points, swept.results, strict=True):
         best = results.best().order[:1]
-        cells = [number(results.cell(policy, name)["mean"]) for policy in results.policies]
+        cells = [_mean(results.cell(policy, name)) for policy in results.policies]
         rows.append([*(number(point[path]) for path in paths), *cells, best[0] if best else "-"])
     names = [*paths, *swept.results[0].policies, "best"]
     console.say(f"Means of {name}")
     console.table(names, rows, numbers=range(len(paths), len(names) - 1))
+    n, share = swept.results[0].stamp["replications"], f"{100 * swept.results[0].confidence:g} %"
+    console.sentence(f"± half of the {share} interval of the mean of {n} replications; not the spread of outcomes.")
+    for line in _break_evens(swept, name) if how == "grid" else ():
+        console.sentence(line)
+
+
+def _mean(cell: dict[str, Any]) -> str:
+    from marketsim.cli.studying import number
+
+    half = None if cell["low"] is None else (cell["high"] - cell["low"]) / 2
+    return number(cell["mean"]) + ("" if half is None else f" ±{number(half)}")
+
+
+def _break_evens(swept: Sweep, metric: str) -> list[str]:
+    """A line for each place where two policies change places along the first setting, if that is of numbers."""
+    from marketsim.cli.studying import number
+    from marketsim.errors import InputError
+    from marketsim.experiment.sweep import break_evens
+
+    lines = []
+    try:
+        pairs = itertools.combinations(swept.results[0].policies, 2)
+        found = [one for pair in pairs for one in break_evens(swept, metric, *pair)]
+    except InputError:
+        return []  # a list of words has no place between two of them
+    for one in found:
+        low = "the lower end" if one.low is None else number(one.low)
+        high = "the upper end" if one.high is None else number(one.high)
+        fixed = "".join(f", {path}={number(value)}" for path, value in one.fixed.items())
+        at = f"{one.first} and {one.second} break even at {one.setting} = {number(one.at)}"
+        lines.append(f"{at}{fixed} (within the error anywhere from {low} to {high}).")
+    return lines

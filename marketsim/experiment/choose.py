@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from marketsim.errors import InputError
-from marketsim.experiment import runners
+from marketsim.experiment import runners, study
 from marketsim.experiment.statistics import selection
 from marketsim.experiment.store import Store
 from marketsim.experiment.task import Outcome, Row, Task
@@ -14,12 +14,16 @@ from marketsim.experiment.task import Outcome, Row, Task
 
 @dataclass(frozen=True)
 class Choice:
-    """The policy that was chosen, whether the rule came to its end, and how many replications each policy took."""
+    """The policy that was chosen, whether the rule came to its end, and how many replications each policy took.
+
+    means: of the metric, over the replications that each took.
+    """
 
     best: str
     decided: bool
     replications: dict[str, int]
     left: tuple[str, ...]
+    means: dict[str, float]
 
 
 def choose(
@@ -33,6 +37,7 @@ def choose(
     runner: runners.Runner | None = None,
     store: Store | None = None,
     ahead: int = 8,
+    progress: Callable[[study.Progress], None] | None = None,
 ) -> Choice:
     """The policy with the least mean of a metric. delta: the difference that does not matter, in the metric's unit.
 
@@ -51,22 +56,25 @@ def choose(
             if one.row is None:
                 raise InputError(f"replication {one.replication} of policy {one.policy} failed: {one.error}")
             rows.setdefault(one.policy, {})[one.replication] = one.row
+        if progress is not None:
+            done = sum(map(len, rows.values()))
+            progress(study.Progress(done, max(done, asked[0])))
+
+    asked = [0]
 
     def draw(alive: Sequence[int], r: int) -> list[float]:
         names = [policies[i] for i in alive]
         if any(r not in rows.get(name, {}) for name in names):
-            until = max(n0, r + ahead)
+            until = min(max(n0, r + ahead), max(at_most, n0))
             missing = [(name, k) for k in range(r, until) for name in names if k not in rows.get(name, {})]
+            asked[0] += len(missing)
             runners.drive(task, missing, place, keep)
         return [_value(rows[name][r], metric, name, r) for name in names]
 
     found = selection.kim_nelson(draw, len(policies), delta, alpha, n0, at_most)
-    return Choice(
-        policies[found.best],
-        found.decided,
-        dict(zip(policies, found.n, strict=True)),
-        tuple(policies[i] for i in found.left),
-    )
+    took = dict(zip(policies, found.n, strict=True))
+    means = {name: sum(_value(rows[name][r], metric, name, r) for r in range(n)) / n for name, n in took.items()}
+    return Choice(policies[found.best], found.decided, took, tuple(policies[i] for i in found.left), means)
 
 
 def _value(row: Row, metric: str, name: str, r: int) -> float:

@@ -1,7 +1,7 @@
 """Control variates: what the throw explains of a result is taken out of it, and fewer replications do.
 
-Offered work and mean prices are the same under every policy and are known without a run: their means over many throws
-cost only the throws. A result, or a difference of two, is regressed on them and read off at those means.
+Offered work, mean prices and how long spot is there are the same under every policy and are known without a run: their
+means over many throws cost only the throws. A result, or a difference of two, is regressed on them and read off there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from marketsim.experiment.statistics import interval, variance
 from marketsim.experiment.statistics.interval import Interval
 
 USUAL = ("offered_gpu_h", "requests")
+OF_OFFERS = ("open_share/offer", "price_mean/offer")  # the first tells more of what a policy on spot pays
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,11 @@ class Controls:
 
 
 def usual(results: Results, beside: Sequence[str] = ()) -> tuple[str, ...]:
-    """The controls that vary: offered work, requests, mean prices, and those named beside; at most n / 10 of them."""
+    """The controls that vary: work, requests, openness and prices of offers, those beside; at most n / 10 of them."""
     policy = results.policies[0]
-    prices = [name for name in results.metrics if name.startswith("price_mean/offer/")]
+    offers = [name for kind in OF_OFFERS for name in results.metrics if name.startswith(f"{kind}/")]
     found = []
-    for name in dict.fromkeys([*USUAL, *prices, *beside]):
+    for name in dict.fromkeys([*USUAL, *offers, *beside]):
         if name in results.metrics:
             values = np.array(list(results.column(policy, name).values()))
             if len(values) and np.ptp(values) > 1e-9 * abs(float(values.mean())):
@@ -51,7 +52,7 @@ def of_throws(task: Any, names: Sequence[str], first: int, throws: int = 200) ->
     """
     from marketsim.build import build
     from marketsim.ledger import Ledger
-    from marketsim.metrics.cost import mean_price
+    from marketsim.metrics.cost import mean_price, open_share
     from marketsim.metrics.jobs import offered_gpu_h
     from marketsim.metrics.measured import Measured
 
@@ -62,9 +63,10 @@ def of_throws(task: Any, names: Sequence[str], first: int, throws: int = 200) ->
         if name == "requests":
             return float(sum(one.requests_per_s.integral(0, world.horizon_s) for one in world.services))
         kind, _, offer = name.rpartition("/")
-        if kind != "price_mean/offer" or offer not in mean_price(empty):
+        known = {"price_mean/offer": mean_price, "open_share/offer": open_share}.get(kind)
+        if known is None or offer not in known(empty):
             raise InputError(f"{name} is no control: it is not known before a run")
-        return mean_price(empty)[offer]
+        return known(empty)[offer]
 
     rows = []
     for replication in range(first, first + throws):
@@ -108,12 +110,20 @@ def controlled(results: Results, metric: str, policy: str, controls: Controls, t
     return replace(found, low=found.value - half, high=found.value + half)
 
 
-def kept_variance(results: Results, metric: str, policy: str, to: str, controls: Controls) -> float:
-    """Variance of the controlled mean difference over that of independent runs without controls, by half-widths."""
-    one = np.array(list(results.column(policy, metric).values()))
-    two = np.array(list(results.column(to, metric).values()))
-    plain = interval.welch(one, two, results.confidence).half_width
+def kept_variance(
+    results: Results, metric: str, policy: str, to: str, controls: Controls, of_controlled: bool = False
+) -> float:
+    """Variance of the controlled mean difference over that of independent runs, by half-widths.
+
+    of_controlled: whether the independent runs have the controls, too; then only what common dice add to them counts.
+    """
+    estimate = controlled if of_controlled else _plain
+    apart = [estimate(results, metric, name, controls).half_width for name in (policy, to)]
     fine = controlled(results, metric, policy, controls, to).half_width
-    if plain is None or fine is None or plain == 0:
+    if fine is None or None in apart or not any(apart):
         raise ValueError("variance cannot be compared: too few replications, or nothing varies")
-    return (fine / plain) ** 2
+    return fine**2 / sum(width**2 for width in apart if width is not None)
+
+
+def _plain(results: Results, metric: str, policy: str, controls: Controls) -> Interval:
+    return plain(results, metric, policy)

@@ -6,13 +6,16 @@ each draw of them is another scenario; what its mean differs by is uncertainty t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from marketsim.errors import InputError
+from marketsim.errors import Fault, InputError
 from marketsim.experiment import points, runners, study
 from marketsim.experiment.statistics.interval import Interval
 from marketsim.experiment.task import Outcome, Task
@@ -75,6 +78,7 @@ def outer_loop(
     replications: int,
     runner: runners.Runner | None = None,
     confidence: float = 0.95,
+    progress: Callable[[study.Progress], None] | None = None,
 ) -> dict[str, Spread]:
     """Spreads by policy of a task whose policy names are `DRAW/POLICY`.
 
@@ -89,6 +93,8 @@ def outer_loop(
                 why = one.error or f"{metric} is undefined"
                 raise InputError(f"replication {one.replication} of {one.policy} failed: {why}")
             found[one.policy, one.replication] = value
+        if progress is not None:
+            progress(study.Progress(len(found), len(pairs)))
 
     pairs = [
         (f"{k}/{name}", k * replications + r) for k in range(draws) for r in range(replications) for name in policies
@@ -111,6 +117,7 @@ def input_uncertainty(
     replications: int = 10,
     seed: int | None = None,
     runner: runners.Runner | None = None,
+    progress: Callable[[study.Progress], None] | None = None,
 ) -> dict[str, Spread]:
     """Spreads by policy when the scenario's settings are as each of `inputs` (edits by dotted path) says."""
     names, objects = study.chosen(scenario, policies)
@@ -121,4 +128,23 @@ def input_uncertainty(
     )
     for point in range(len(inputs)):
         task.at(point)
-    return outer_loop(task, len(inputs), names, metric, replications, runner, scenario.experiment.confidence)
+    confidence = scenario.experiment.confidence
+    return outer_loop(task, len(inputs), names, metric, replications, runner, confidence, progress)
+
+
+def read_draws(path: pathlib.Path) -> list[dict[str, Any]]:
+    """Draws of the inputs from a CSV: a column a setting by its dotted path, a row a draw. Raises InputError."""
+    from marketsim import files, plain_yaml
+
+    rows = list(csv.reader(io.StringIO(files.read_text(path))))
+    paths = [name.strip() for name in rows[0]] if rows else []
+    if len(rows) < 3 or not all(paths) or len(set(paths)) < len(paths):
+        raise InputError(
+            Fault("draws need a header of dotted paths, each once, and at least 2 rows below it", file=str(path))
+        )
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != len(paths):
+            raise InputError(
+                Fault("a row has as many cells as the header", file=str(path), line=number, got=str(len(row)))
+            )
+    return [{name: plain_yaml.value(cell) for name, cell in zip(paths, row, strict=True)} for row in rows[1:]]

@@ -123,6 +123,14 @@ def mean_price(measured: Measured) -> dict[str, float]:
     return {one.id: one.price.mean(0, world.horizon_s) for one in world.offers if one.price is not None}
 
 
+def open_share(measured: Measured) -> dict[str, float]:
+    """Share of the horizon in which each metered offer had an instance to launch, whoever used it."""
+    world = measured.world
+    metered = (one for one in world.offers if one.price is not None)
+    some = {one.id: one.launchable.map(lambda many: (many > 0).astype(np.float64)) for one in metered}
+    return {name: path.mean(0, world.horizon_s) for name, path in some.items()}
+
+
 METRICS = table(
     [
         Metric("total_cost_usd", "USD", "lower", "effective cost of the work, credits used taken off", total_cost_usd),
@@ -150,5 +158,6 @@ BREAKDOWNS = [
     Breakdown("cost_usd/offer", "USD", "lower", "effective cost by offer", by_offer),
     Breakdown("cost_usd/kind", "USD", "lower", "effective cost by kind of offer", by_offer_kind),
     Breakdown("price_mean/offer", "USD/h", None, "mean price of an instance-hour, whoever used it", mean_price),
+    Breakdown("open_share/offer", "share", None, "share of the horizon with an instance to launch", open_share),
     Breakdown("cost_usd/month", "USD", None, "effective cost by month of 730 h", by_month),
 ]

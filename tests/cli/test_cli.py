@@ -340,6 +340,103 @@ def test_what_if_and_sweep_answer_in_one_document(tiny: pathlib.Path, run: Run) 
     assert means[2] - means[1] == pytest.approx(means[1] - means[0])
 
 
+def test_a_sweep_says_where_policies_break_even_and_how_sure_each_mean_is(tiny: pathlib.Path, run: Run) -> None:
+    words = ("sweep", "tiny.yaml", "-n", "6", "-j", "1", "-q")
+    code, out, _ = run(*words, "--over", "supply.cloud-spot.usd_per_gpu_hour=0.5..4.0:3", "--metric", "total_cost_usd")
+    assert code == 0
+    assert "±" in out
+    flat = " ".join(out.split())
+    assert "cloud-only and spot-first break even at supply.cloud-spot.usd_per_gpu_hour = " in flat
+    assert "± half of the 95 % interval of the mean of 6 replications; not the spread of outcomes." in flat
+    worded = run(*words, "--over", "policies.spot-first.queue.kind=fifo,edf")
+    assert worded[0] == 0
+    assert "break even" not in worded[1]
+
+
+def test_uncertain_inputs_stand_beside_the_error_of_the_mean_and_the_range(tiny: pathlib.Path, run: Run) -> None:
+    words = ("sensitivity", "tiny.yaml", "-n", "5", "-j", "1", "-q", "--metric", "total_cost_usd")
+    code, out, _ = run(*words, "--over", "supply.cloud.usd_per_gpu_hour=1.0..9.0", "--draws", "8", "--json")
+    assert code == 0
+    spreads = {one["policy"]: one for one in json.loads(out)["spreads"]}
+    assert set(spreads["cloud-only"]) >= {"mean", "monte_carlo", "inputs", "outcomes", "inputs_share"}
+    assert spreads["cloud-only"]["inputs_share"]["value"] > 0.5  # its bill is proportional to what was drawn
+    assert spreads["cloud-only"]["inputs"] > 2 * spreads["spot-first"]["inputs"]
+    (tiny / "draws.csv").write_text("supply.cloud.usd_per_gpu_hour,horizon\n1.0,10 d\n2.0,20 d\n3.0,30 d\n")
+    code, out, _ = run(*words, "--inputs", "draws.csv")
+    assert code == 0
+    assert "3 draws of the inputs, 5 replications of each" in out
+    for text, says in [
+        ("a.b\n1\n", "at least 2 rows"),
+        ("supply.cloud.usd_per_gpu_hour\n1,2\n3\n", "as many cells"),
+        ("supply.cloud.usd_per_gpu_hoor\n1\n3\n", "Did you mean"),
+    ]:
+        (tiny / "draws.csv").write_text(text)
+        code, out, err = run(*words, "--inputs", "draws.csv")
+        assert (code, out) == (2, "")
+        assert says in err
+    assert run(*words)[0] == run(*words, "--inputs", "draws.csv", "--draws", "3")[0] == 2
+
+
+def test_choose_names_the_best_and_what_each_policy_took(tiny: pathlib.Path, run: Run) -> None:
+    words = ("choose", "tiny.yaml", "-j", "1", "-q", "--metric", "total_cost_usd", "--delta")
+    found = json.loads(run(*words, "5", "--json")[1])
+    assert (found["best"], found["decided"]) == ("spot-first", True)
+    assert found["means"]["spot-first"] < found["means"]["cloud-only"]
+    assert 10 <= found["replications"]["cloud-only"] == found["replications"]["spot-first"] < 100
+    code, out, _ = run(*words, "5")
+    assert code == 0
+    assert "* spot-first" in out
+    code, out, _ = run(*words, "0.001", "-n", "10")
+    assert "Not decided after 10 replications" in out
+    assert run(*words, "0")[0] == run(*words, "5", "--chance", "1")[0] == 2
+
+
+def test_every_verb_of_studies_runs_on_a_cluster_where_one_is_named(
+    tiny: pathlib.Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from marketsim.experiment import runners
+
+    asked: list[str | None] = []
+
+    def make(workers: int | None = None, cluster: str | None = None) -> runners.Runner:
+        asked.append(cluster)
+        return runners.Serial()
+
+    monkeypatch.setattr(runners, "make", make)
+    over = ("--over", "supply.cloud.usd_per_gpu_hour=1.0..2.0:2")
+    rest = ("tiny.yaml", "-n", "2", "-q", "--cluster", "tcp://host:8786")
+    assert run("what-if", *rest, "--set", "supply.cloud.usd_per_gpu_hour=3")[0] == 0
+    assert run("sweep", *rest, *over)[0] == 0
+    assert run("sensitivity", *rest, *over)[0] == 0
+    assert run("run", *rest, "--no-pictures")[0] == 0
+    assert asked == ["tcp://host:8786"] * 4
+
+
+def test_the_table_of_a_run_keeps_three_spreads_apart_once_n_shows_a_range(tiny: pathlib.Path, run: Run) -> None:
+    code, out, _ = run("run", "tiny.yaml", "-n", "10", "-j", "1", "-q", "--no-pictures")
+    assert code == 0
+    for head in ("error of", "P10 to P90 of", "uncertain"):
+        assert head in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert "P10" not in run("run", "tiny.yaml", "-n", "9", "-j", "1", "-q", "--no-pictures", "--out", "few")[1]
+
+
+def test_rows_of_another_version_are_taken_only_where_that_is_forced(
+    tiny: pathlib.Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from marketsim.experiment import study
+
+    real = study.versions()
+    monkeypatch.setattr(study, "versions", lambda: {**real, "numpy": "1.0"})
+    words = ("run", "tiny.yaml", "-n", "1", "-j", "1", "-q", "--no-pictures")
+    assert run(*words)[0] == 0
+    monkeypatch.setattr(study, "versions", lambda: real)
+    code, _, err = run(*words)
+    assert code == 2
+    assert "--force" in err
+    assert run(*words, "--force")[0] == 0
+
+
 def test_compare_pairs_two_folders(tiny: pathlib.Path, run: Run) -> None:
     rest = ("-n", "3", "-j", "1", "-q", "--no-pictures", "--out")
     run("run", "tiny.yaml", *rest, "a")
@@ -400,7 +497,7 @@ def test_controls_narrow_a_mean_that_hangs_on_the_work(tiny: pathlib.Path, run: 
     run("run", "tiny.yaml", "-n", "20", "-j", "1", "-q", "--no-pictures", "--out", "a")
     words = ("compare", "a", "--controls", "40", "--metric", "total_cost_usd")
     document = json.loads(run(*words, "--json")[1])
-    assert document["controls"] == ["offered_gpu_h"]
+    assert document["controls"] == ["offered_gpu_h", "open_share/offer/cloud-spot"]
     cloud = next(row for row in document["rows"] if row["policy"] == "cloud-only" and row["to"] is None)
     width = {kind: cloud[kind]["high"] - cloud[kind]["low"] for kind in ("plain", "controlled")}
     assert width["controlled"] < 0.8 * width["plain"]

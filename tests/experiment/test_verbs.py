@@ -286,14 +286,17 @@ def test_offered_work_as_a_control_narrows_the_bill_and_keeps_the_mean(tiny: sce
     found = study.run_study(tiny, replications=30)
     task = study.ScenarioTask(tiny, 1)
     names = controls.usual(found)
-    assert names == ("offered_gpu_h",)  # no service, and both prices are constant
+    assert names == ("offered_gpu_h", "open_share/offer/spot")  # no service, both prices are constant, cloud is open
     known = controls.of_throws(task, names, first=1000, throws=100)
+    assert known.means[1] == pytest.approx(2 / 3, abs=0.05)  # 10 h there, 5 h gone
     plain = found.cell("cloud-only", "total_cost_usd")
     fine = controls.controlled(found, "total_cost_usd", "cloud-only", known)
     assert fine.half_width is not None
     assert fine.half_width < 0.7 * (plain["high"] - plain["low"]) / 2
     assert fine.value == pytest.approx(4 * known.means[0], rel=0.02)  # all work is paid at 4 USD a GPU-hour
-    assert controls.kept_variance(found, "total_cost_usd", "spot-first", "cloud-only", known) < 0.25
+    both = found, "total_cost_usd", "spot-first", "cloud-only", known
+    assert controls.kept_variance(*both) < 0.25
+    assert controls.kept_variance(*both) < controls.kept_variance(*both, of_controlled=True)
     with pytest.raises(InputError, match="not known before a run"):
         controls.of_throws(task, ["utilization"], 0, 1)
 

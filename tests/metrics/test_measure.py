@@ -332,3 +332,13 @@ def test_frames_say_the_same_as_the_metrics(run: tuple[World, Ledger]) -> None:
     assert misses.loc["train"].tolist() == [2, 2, 1, 0.5]
     assert np.isnan(misses.loc["research", "missed_share"])
     assert frames.purse(measured)["cash_usd"].iloc[-1] == 100 - 118
+
+
+def test_open_share_is_the_time_with_an_instance_to_launch_whoever_took_it() -> None:
+    launchable = Path.steps([(0, 1), (30, 0), (70, 2)])
+    spot = Offer("spot", "spot", Shape("GPU", gpus=1), launchable=launchable, price=Path.constant(1.0))
+    own = Offer("own", "datacenter", Shape("GPU", gpus=1))
+    world = World(100, jobs((0, 0, 1, NEVER), needs=(Need("x"),)), (spot, own))
+    found = measure(world, Ledger())
+    assert found["open_share/offer/spot"] == 0.6
+    assert "open_share/offer/own" not in found
