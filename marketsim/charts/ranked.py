@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 MOST_NAMED = 4  # policies in one sentence
-MOST_ROWS = 16  # policies in one chart
+MOST_ROWS = 20  # policies in one chart
 SPELLED = {"usd": "USD", "gpu": "GPU", "gpus": "GPUs", "kwh": "kWh", "kw": "kW", "gb": "GB", "pue": "PUE"}
 PARTS = ("demand", "supply", "market", "network", "levers", "policies", "finance", "experiment")  # of a scenario
 

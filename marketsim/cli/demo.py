@@ -9,6 +9,8 @@ import click
 from marketsim.cli import console, options, pictures
 
 REPLICATIONS = 4
+GRID = {"prices_at": (0.5, 1.0, 2.0), "needs_at": (1.0, 2.0)}  # six what-ifs: as many as a minute allows
+GRID_REPLICATIONS, GRID_POLICIES = 2, 3
 
 
 @click.command("demo")
@@ -19,11 +21,13 @@ REPLICATIONS = 4
 def command(replications: int | None, workers: int | None, out: pathlib.Path | None, quiet: bool) -> int:
     """Run a startup that comes with marketsim.
 
-    Four ways to get compute under several policies, compared in less than a minute.
+    Four ways to get compute under several policies, compared in less than a minute; its report has sliders.
     """
     from marketsim import files, scenario, shipped
     from marketsim.cli import run
+    from marketsim.experiment import runners
     from marketsim.experiment.study import run_study
+    from marketsim.report import knobs
 
     path = shipped.path("startup")
     found = scenario.load(path)
@@ -32,11 +36,22 @@ def command(replications: int | None, workers: int | None, out: pathlib.Path | N
     console.note(
         f"{found.name}: {len(found.policies)} policies, {n} replications of {found.horizon // 86_400} days ...", quiet
     )
-    with run.progress(quiet) as report:
-        results = run_study(
-            found, None, replications=n, workers=workers, out=folder, given=files.read_text(path), progress=report
-        )
-    pictures.add(results, folder)
+    runner = runners.make(workers)
+    try:
+        with run.progress(quiet) as report:
+            results = run_study(
+                found, None, replications=n, out=folder, given=files.read_text(path), progress=report, runner=runner
+            )
+        console.note("what-ifs for the sliders of its report, and pictures ...", quiet)
+        with run.progress(quiet) as report:
+            sliders = knobs.telling(found, results, **GRID)
+            few, order = min(n, GRID_REPLICATIONS), results.best().order
+            pictures.add_grid(
+                folder, results, found, sliders, order[:GRID_POLICIES], few, runner=runner, progress=report
+            )
+        pictures.add(results, folder, runner=runner)
+    finally:
+        runner.close()
     code = run.told(results, found, folder, False, quiet, (), (str(path),))
     console.say("Next: marketsim init my.yaml, change it, and marketsim run my.yaml -n 20")
     return code

@@ -2,33 +2,80 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from marketsim.experiment.results import Results
+    from marketsim.experiment.runners import Runner
+    from marketsim.report.knobs import Slider
+    from marketsim.scenario import Scenario
 
 FIGURES, REPORT = "figures", "report.html"
+MOST_COMPARED = 4  # policies that a grid of what-ifs runs where none are named: the best ones
 
 
-def add(results: Results, folder: pathlib.Path) -> None:
-    """Draw what the results in a folder say into `figures/`, with captions, and write `report.html`."""
+def add(results: Results, folder: pathlib.Path, lang: str = "en", runner: Runner | None = None) -> None:
+    """Draw what the results in a folder say into `figures/`, with captions, and write `report.html`.
+
+    runner: where to draw; in this process where not given.
+    """
     if results.nothing_ran:
         return
     from marketsim.experiment import folder as folders
     from marketsim.report import document, figures, html
 
-    made = document.of(folder)
-    for name, content in figures.files(made).items():
-        folders.place(folder / FIGURES / name, content)
-    folders.place(folder / REPORT, html.text(made).encode())
+    run: Any = map if runner is None or runner.workers == 1 else runner.executor.map
+    made = document.of(folder, lang)
+    for name, content in figures.files(made, run).items():
+        folders.place(folder / (FIGURES + document.suffix(made.locale)) / name, content)
+    folders.place(document.place_of(folder, None, made.locale, "html"), html.text(made, run).encode())
 
 
-def written(folder: pathlib.Path) -> list[tuple[str, str]]:
+def add_grid(
+    folder: pathlib.Path,
+    results: Results,
+    scenario: Scenario,
+    sliders: Sequence[Slider] = (),
+    policies: Sequence[str] = (),
+    replications: int = 5,
+    **run: Any,
+) -> None:
+    """Run a grid of what-ifs beside results and keep it there, so that their report has sliders.
+
+    sliders: the two that tell most where none are given. policies: the best four where none are given. run: runner and
+    progress. Raises InputError where no policy of the results is the scenario's.
+    """
+    from marketsim.errors import InputError
+    from marketsim.experiment import folder as folders
+    from marketsim.report import grid, knobs
+    from marketsim.report.document import GRID
+
+    order = [*results.best().order, *results.policies]
+    known = [name for name in dict.fromkeys(order) if name in scenario.policies]
+    if not known:
+        raise InputError("no policy of these results is in their scenario, so nothing can be run again")
+    made = grid.make(
+        scenario,
+        sliders or knobs.telling(scenario, results),
+        replications,
+        policies=list(policies) or known[:MOST_COMPARED],
+        seed=int(results.stamp.get("seed", scenario.seed)),
+        run_hash=str(results.stamp.get("hash", "")),
+        **run,
+    )
+    folders.place(folder / GRID, (json.dumps(made.to_json(), ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def written(folder: pathlib.Path, lang: str = "en") -> list[tuple[str, str]]:
     """What there is to look at: (what, name in the folder)."""
+    end = "" if lang == "en" else f".{lang}"
     found = []
-    if (folder / FIGURES).is_dir():
-        found.append(("Pictures", FIGURES))
-    if (folder / REPORT).is_file():
-        found.append(("Report", REPORT))
+    if (folder / (FIGURES + end)).is_dir():
+        found.append(("Pictures", FIGURES + end))
+    if (folder / f"report{end}.html").is_file():
+        found.append(("Report", f"report{end}.html"))
     return found

@@ -116,8 +116,8 @@ TEXTS: dict[str, str] = {
     "report.figures": "The figures of this picture",
     "report.figures.more": "and {n:count} rows more",
     "report.whatif": "What if",
-    "report.whatif.how": "Move a slider: every combination was run beforehand, {n:count} replications each; nothing is "
-    "interpolated.",
+    "report.whatif.how": "Move a slider: every combination was run beforehand, {n:count} replications each of {policies:count} policies; "
+    "nothing is interpolated.",
     "report.whatif.reset": "Back to the scenario",
     "report.whatif.noscript": "Without script the table shows the scenario as it stands.",
     "report.assumed": "Assumptions, with source and date",
@@ -135,6 +135,7 @@ TEXTS: dict[str, str] = {
     "report.limit.failed": "{n:count} replications failed and are in no mean.",
     "report.limit.scenario": "The scenario beside the results cannot be read: {why}",
     "report.limit.example": "Charts of a single run are left out: {why}",
+    "report.limit.grid": "The grid of what-ifs beside these results was made for others, so the sliders are left out.",
     "report.again": "Make it again",
     # charts, the others
     "value.text": "{text}",

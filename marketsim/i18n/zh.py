@@ -113,7 +113,7 @@ TEXTS: dict[str, str] = {
     "report.figures": "此图的数字",
     "report.figures.more": "另有 {n:count} 行",
     "report.whatif": "假设分析",
-    "report.whatif.how": "移动滑块：每种组合都已事先运行，各 {n:count} 次重复；没有插值。",
+    "report.whatif.how": "移动滑块：每种组合都已事先运行，{policies:count} 个策略各 {n:count} 次重复；没有插值。",
     "report.whatif.reset": "回到原方案",
     "report.whatif.noscript": "不运行脚本时，表格显示原方案。",
     "report.assumed": "假设及其来源和日期",
@@ -128,6 +128,7 @@ TEXTS: dict[str, str] = {
     "report.limit.failed": "{n:count} 次重复失败，不计入任何均值。",
     "report.limit.scenario": "无法读取结果旁的方案：{why}",
     "report.limit.example": "省略了单次运行的图：{why}",
+    "report.limit.grid": "结果旁的假设分析网格属于另一次运行，因此省略滑块。",
     "report.again": "重新生成",
     # charts, the others
     "value.text": "{text}",

@@ -96,7 +96,7 @@ def of(
     notes: list[Said | str] = []
     if where is not None:
         scenario = scenario or _scenario_of(where, notes)
-        grid = grid or Grid.read(where / GRID)
+        grid = grid or _grid_of(where, given, notes)
     locale = locale_of(lang, scenario.finance.display if scenario is not None else None)
     made = tables.merged(tables.of_results(given), tables.of_scenario(scenario) if scenario is not None else None, more)
     if scenario is not None:
@@ -105,7 +105,8 @@ def of(
     if example and scenario is not None:
         made = tables.merged(run_tables.of_example(scenario, given, str(ranking["policy"].iloc[0]), notes), made)
     if grid is not None:
-        made = tables.merged(made, {"whatif": grid.frame()})
+        swings = grid.swings()
+        made = tables.merged(made, {"whatif": grid.frame()}, None if swings is None else {"tornado": swings})
     metrics = tuple(name for name in MAIN if name in given.metrics)
     return Document(
         name=given.name,
@@ -182,6 +183,15 @@ def _scenario_of(where: pathlib.Path, notes: list[Said | str]) -> Scenario | Non
             except InputError as error:
                 notes.append(said("report.limit.scenario", why=error.lines()[0]))
                 return None
+    return None
+
+
+def _grid_of(where: pathlib.Path, given: Results, notes: list[Said | str]) -> Grid | None:
+    """The grid beside results; left out, and said so, where it was made for other results."""
+    found = Grid.read(where / GRID)
+    if found is None or found.run in ("", given.stamp.get("hash")):
+        return found
+    notes.append(said("report.limit.grid"))
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from functools import partial
 from typing import Any
 
 from marketsim.charts import saving
@@ -12,7 +13,8 @@ from marketsim.experiment import folder as folders
 from marketsim.experiment.results import Results
 from marketsim.i18n.locale import Locale
 from marketsim.report import document
-from marketsim.report.document import Document
+from marketsim.report.document import Document, Drawn
+from marketsim.report.html import Map
 
 
 def write(
@@ -30,20 +32,35 @@ def write(
     return where
 
 
-def files(made: Document) -> dict[str, bytes]:
-    """File name -> content: `NAME.wide.png`, `.svg`, `NAME.csv`, and `captions.json`."""
+def files(made: Document, run: Map = map) -> dict[str, bytes]:
+    """File name -> content: `NAME.wide.png`, `.svg`, `NAME.csv`, and `captions.json`.
+
+    run: as `map`, for instance of a pool of processes; the bytes are the same.
+    """
     out: dict[str, bytes] = {}
-    captions = []
-    for one in made.drawn:
-        name = one.chart.name
-        words = {"message": made.say(one.figures.message), "question": made.say(one.chart.question)}
-        alt = one.chart.alt(one.figures, made.locale)
-        for size in SIZES:
-            figure = one.chart.draw(one.figures, size, made.locale, made.stamp_line)  # type: ignore[arg-type]
-            out[f"{name}.{size}.png"] = saving.png(figure)
-            mark = f"{name.replace('_', '-')}-{size}"
-            out[f"{name}.{size}.svg"] = saving.svg(figure, mark, words["message"], alt).encode()
-        out[f"{name}.csv"] = folders.frame_text(one.figures.table).encode()
-        captions.append({"name": name, **words, "alt": alt, "stamp": made.stamp_line})
+    for found in run(partial(_files_of, locale=made.locale, stamp=made.stamp_line), made.drawn):
+        out |= found
+    captions = [
+        {
+            "name": one.chart.name,
+            "message": made.say(one.figures.message),
+            "question": made.say(one.chart.question),
+            "alt": one.chart.alt(one.figures, made.locale),
+            "stamp": made.stamp_line,
+        }
+        for one in made.drawn
+    ]
     out["captions.json"] = (json.dumps(captions, ensure_ascii=False, indent=1) + "\n").encode()
+    return out
+
+
+def _files_of(one: Drawn, locale: Locale, stamp: str) -> dict[str, bytes]:
+    """The files of one chart."""
+    out, name = {}, one.chart.name
+    message, alt = locale.say(one.figures.message), one.chart.alt(one.figures, locale)
+    for size in SIZES:
+        figure = one.chart.draw(one.figures, size, locale, stamp)  # type: ignore[arg-type]
+        out[f"{name}.{size}.png"] = saving.png(figure)
+        out[f"{name}.{size}.svg"] = saving.svg(figure, f"{name.replace('_', '-')}-{size}", message, alt).encode()
+    out[f"{name}.csv"] = folders.frame_text(one.figures.table).encode()
     return out

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from marketsim.experiment.sweep import Sweep
+    from marketsim.report.knobs import Slider
     from marketsim.scenario import Scenario
 
 METRICS = ("total_cost_usd", "total_with_penalties_usd", "missed_deadline_share", "unserved_share", "utilization")
 SCHEMA = 1
+MOST_CELLS = 1_000
 Place = tuple[int, ...]
 
 
@@ -58,12 +60,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """All combinations of the axes, by place along each; n: replications of each cell."""
+    """All combinations of the axes, by place along each; n: replications of each cell.
+
+    run: the hash of the results that it goes with, empty where it goes with any.
+    """
 
     axes: tuple[Axis, ...]
     cells: Mapping[Place, Cell]
     metric: str
     n: int
+    run: str = ""
 
     @property
     def base(self) -> Place:
@@ -111,12 +117,36 @@ class Grid:
         frame.attrs["metric"] = self.metric
         return frame
 
+    def swings(self) -> pd.DataFrame | None:
+        """A row a setting: what its ends alone change of the objective of the best policy; None for one setting alone.
+
+        setting, low, high (as text), at_low, at_high, metric, policy: as the tornado takes it.
+        """
+        import pandas as pd
+
+        here = self.cells[self.base]
+        if len(self.axes) < 2 or not here.order or not self.metric:
+            return None
+        policy = here.order[0]
+
+        def at(number: int, place: int) -> float:
+            cell = self.cells[(*self.base[:number], place, *self.base[number + 1 :])]
+            return float(cell.means[policy].get(self.metric) or 0.0) - float(here.means[policy].get(self.metric) or 0.0)
+
+        rows = [
+            {"setting": axis.path, "low": axis.texts[0], "high": axis.texts[-1], "at_low": at(number, 0),
+             "at_high": at(number, len(axis.values) - 1), "metric": self.metric, "policy": policy}
+            for number, axis in enumerate(self.axes)
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
     def to_json(self) -> dict[str, Any]:
         """Plain data that `of_json` reads back."""
         return {
             "schema_version": SCHEMA,
             "metric": self.metric,
             "n": self.n,
+            "run": self.run,
             "axes": [{"path": one.path, "values": list(one.values), "base": one.base} for one in self.axes],
             "cells": [
                 {"at": list(place), "means": cell.means, "order": list(cell.order), "clear": cell.clear}
@@ -134,7 +164,7 @@ class Grid:
             cells = {
                 tuple(one["at"]): Cell(one["means"], tuple(one["order"]), bool(one["clear"])) for one in data["cells"]
             }
-            grid = cls(axes, cells, str(data["metric"]), int(data["n"]))
+            grid = cls(axes, cells, str(data["metric"]), int(data["n"]), str(data.get("run", "")))
             if set(cells) != set(itertools.product(*(range(len(axis.values)) for axis in axes))):
                 raise ValueError("cells are missing")
             return grid
@@ -155,33 +185,34 @@ class Grid:
 
 def make(
     scenario: Scenario,
-    settings: Mapping[str, Sequence[Any]],
+    sliders: Sequence[Slider],
     replications: int = 5,
     metrics: Sequence[str] = METRICS,
+    run_hash: str = "",
     **run: Any,
 ) -> Grid:
-    """Run every combination of the values of each setting, the scenario's own value among them.
+    """Run every combination of the sliders' values.
 
-    run: policies, seed, runner, progress, as `experiment.points.run_points` takes them.
+    run_hash: of the results that the grid goes with. run: policies, seed, runner, progress, as
+    `experiment.points.run_points` takes them. Raises InputError above 1,000 combinations.
     """
-    from marketsim import dotted
     from marketsim.experiment.points import run_points
-    from marketsim.scenario import to_data
 
-    data = to_data(scenario)
-    axes = []
-    for path, values in settings.items():
-        own = _plain(dotted.get(data, path))
-        if own not in values:
-            raise InputError(Fault("the scenario's own value must be among a slider's", key=path, got=str(own)))
-        axes.append(Axis(path, tuple(values), list(values).index(own)))
+    axes = tuple(Axis(one.path, tuple(one.value(at) for at in range(len(one.values))), one.base) for one in sliders)
     places = list(itertools.product(*(range(len(axis.values)) for axis in axes)))
+    if len(places) > MOST_CELLS:
+        raise InputError(Fault("too many combinations", got=f"{len(places):,}", allowed=f"at most {MOST_CELLS:,}"))
     edits = [
-        {axis.path: axis.values[at] for axis, at in zip(axes, place, strict=True) if at != axis.base}
+        {
+            path: value
+            for slider, at in zip(sliders, place, strict=True)
+            if at != slider.base
+            for path, value in slider.edits(at).items()
+        }
         for place in places
     ]
     found = run_points(scenario, edits, replications=replications, **run)
-    return of_results(tuple(axes), dict(zip(places, found, strict=True)), metrics)
+    return of_results(axes, dict(zip(places, found, strict=True)), metrics, run_hash)
 
 
 def _plain(value: Any) -> Any:
@@ -212,7 +243,9 @@ def of_sweep(swept: Sweep, scenario: Scenario, metrics: Sequence[str] = METRICS)
     return of_results(tuple(axes), cells, metrics)
 
 
-def of_results(axes: tuple[Axis, ...], results: Mapping[Place, Results], metrics: Sequence[str] = METRICS) -> Grid:
+def of_results(
+    axes: tuple[Axis, ...], results: Mapping[Place, Results], metrics: Sequence[str] = METRICS, run_hash: str = ""
+) -> Grid:
     """The grid of results that were run for each place."""
     cells, ranked_by, n = {}, "", 0
     for place, one in results.items():
@@ -223,4 +256,4 @@ def of_results(axes: tuple[Axis, ...], results: Mapping[Place, Results], metrics
         if place == tuple(axis.base for axis in axes):
             ranked_by = best.metric or ""
             n = int(one.stamp.get("replications", 0)) or len(next(iter(one.rows.values())))
-    return Grid(axes, cells, ranked_by, n)
+    return Grid(axes, cells, ranked_by, n, run_hash)

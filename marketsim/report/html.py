@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from marketsim.report.grid import Cell, Grid
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+Map = Callable[[Callable[[Drawn], Any], Iterable[Drawn]], Iterable[Any]]
 MOST_ROWS = 40  # of a chart's figures; the CSV has them all
 
 
@@ -37,8 +39,8 @@ def write(
     return document.save(results, out, lang, "html", lambda made: text(made).encode(), **more)
 
 
-def text(made: Document) -> str:
-    """The whole page."""
+def text(made: Document, run: Map = map) -> str:
+    """The whole page. run: as `map`, for instance of a pool of processes, to draw its pictures."""
     from markupsafe import Markup
 
     script = _part("sliders.js")
@@ -46,7 +48,7 @@ def text(made: Document) -> str:
         "style": Markup(_part("report.css")),
         "script": Markup(script),
         "script_hash": _hash(script),
-        "pictures": [picture(one, made.locale) for one in made.drawn],
+        "pictures": list(run(partial(picture, locale=made.locale), made.drawn)),
         "sliders": None,
     }
     if made.grid is not None and made.grid.axes:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from marketsim.charts import ranked
 from marketsim.i18n.locale import Locale, locale_of
 from marketsim.report import document, html, tables
+from marketsim.report.knobs import Slider, sliders
 from marketsim.scenario import Scenario
-from marketsim.web.asked import MOST_QUICK, MOST_RUN, Asked, Slider, sliders
+from marketsim.web.asked import MOST_QUICK, MOST_RUN, Asked
 from marketsim.web.bench import Run
 
 if TYPE_CHECKING:

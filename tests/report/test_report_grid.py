@@ -8,7 +8,7 @@ import handmade
 import pytest
 
 from marketsim.errors import InputError
-from marketsim.report import document, grid, html
+from marketsim.report import document, grid, html, knobs
 
 
 def test_a_grid_goes_round():
@@ -53,11 +53,80 @@ def test_every_cell_is_in_the_page_as_it_is_shown():
 
 
 def test_a_slider_holds_the_value_that_the_scenario_has(tiny_scenario):
-    with pytest.raises(InputError, match="own value must be among"):
-        grid.make(tiny_scenario, {"supply.cloud.usd_per_gpu_hour": [1.0, 9.0]}, 1)
+    made = knobs.slider(tiny_scenario, "supply.cloud.usd_per_gpu_hour", [1, 9])
+    assert made.values == (1.0, 2.0, 9.0)
+    assert made.base == 1
+    with pytest.raises(InputError, match="no number of the scenario stands there"):
+        knobs.slider(tiny_scenario, "supply.cloud.provider", [1.0])
+    with pytest.raises(InputError, match="moves over numbers"):
+        knobs.slider(tiny_scenario, "supply.cloud.usd_per_gpu_hour", ["x"])
 
 
 def test_a_grid_is_made_by_running_each_point(tiny_scenario):
-    made = grid.make(tiny_scenario, {"supply.cloud.usd_per_gpu_hour": [2.0, 4.0]}, 2)
+    price = knobs.slider(tiny_scenario, "supply.cloud.usd_per_gpu_hour", [4.0])
+    made = grid.make(tiny_scenario, [price], 2, policies=["on-demand"])
     base, dear = (made.cells[place,].means["on-demand"]["total_cost_usd"] for place in (0, 1))
     assert dear == pytest.approx(2 * base)
+
+
+def test_a_median_moves_with_its_tail(tiny_scenario):
+    work = next(one for one in knobs.sliders(tiny_scenario) if one.path == "demand.work.work_gpu_hours.median")
+    assert work.edits(len(work.values) - 1) == {
+        "demand.work.work_gpu_hours.median": 16.0,
+        "demand.work.work_gpu_hours.p90": 48.0,
+    }
+
+
+def test_the_swings_of_a_grid_are_those_of_its_ends_alone():
+    swings = handmade.grid().swings()
+    made = handmade.grid()
+    policy = made.cells[made.base].order[0]
+    for row, (low, high) in zip(
+        swings.to_dict("records"), (((0, made.base[1]), (-1, made.base[1])), ((made.base[0], 0), (made.base[0], -1))),
+        strict=True,
+    ):  # fmt: skip
+        at = [
+            made.cells[
+                tuple(len(axis.values) - 1 if one < 0 else one for one, axis in zip(place, made.axes, strict=True))
+            ]
+            for place in (low, high)
+        ]
+        base = made.cells[made.base].means[policy][made.metric]
+        assert [row["at_low"], row["at_high"]] == [cell.means[policy][made.metric] - base for cell in at]
+    assert handmade.grid(second=False).swings() is None
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, tiny_scenario):
+    """Results of the tiny scenario, in a folder as `marketsim run` leaves it."""
+    from marketsim.experiment.study import run_study
+
+    path = tmp_path_factory.mktemp("runs") / "tiny"
+    run_study(tiny_scenario, replications=3, out=path)
+    return path
+
+
+def test_any_results_folder_can_be_given_sliders(folder):
+    from click.testing import CliRunner
+
+    from marketsim.cli.report import command
+
+    plain = document.of(folder, pictures=False)
+    assert plain.grid is None
+    told = CliRunner().invoke(command, [str(folder), "--sliders", "-n", "2", "-j", "1"], standalone_mode=False)
+    assert told.exception is None, told.output
+    made = document.of(folder)
+    assert [axis.path for axis in made.grid.axes][1] == "demand.work.arrivals.per_day"
+    assert made.grid.axes[0].path.startswith("supply.cloud")
+    assert len(made.grid.cells) == 9
+    assert {"breakeven", "tornado"} <= {one.chart.name for one in made.drawn}
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.count('type="range"') == 2
+    assert "was not worked out" not in page
+
+
+def test_a_grid_of_another_run_is_left_out_and_said_so(folder):
+    (folder / "grid.json").write_text(json.dumps({**handmade.grid().to_json(), "run": "another"}), encoding="utf-8")
+    made = document.of(folder, pictures=False)
+    assert made.grid is None
+    assert any("was made for others" in made.say(one) for one in made.limits)

@@ -9,6 +9,7 @@ import pytest
 
 from marketsim import scenario, shipped
 from marketsim.errors import InputError
+from marketsim.report import knobs
 from marketsim.web import asked
 
 
@@ -26,8 +27,8 @@ def ask(startup):
 
 
 def test_about_a_dozen_sliders_stand_where_the_scenario_does(startup):
-    found = asked.sliders(startup)
-    assert 8 <= len(found) <= asked.MOST_SLIDERS
+    found = knobs.sliders(startup)
+    assert 8 <= len(found) <= knobs.MOST_SLIDERS
     for one in found:
         assert 0 <= one.base < len(one.values)
         assert list(one.values) == sorted(set(one.values))
@@ -36,7 +37,7 @@ def test_about_a_dozen_sliders_stand_where_the_scenario_does(startup):
 
 
 def test_a_price_of_the_catalogue_can_be_moved(startup):
-    slider = next(one for one in asked.sliders(startup) if one.path == "supply.aws-p5.usd_per_gpu_hour")
+    slider = next(one for one in knobs.sliders(startup) if one.path == "supply.aws-p5.usd_per_gpu_hour")
     found = startup.changed({slider.path: slider.value(0)})
     assert found.supply["aws-p5"].price_setting().kind == "constant"
 
@@ -49,7 +50,7 @@ def test_a_question_goes_round_through_its_address(ask):
 
 
 def test_a_slider_where_it_stands_is_not_moved(ask, startup):
-    slider = asked.sliders(startup)[0]
+    slider = knobs.sliders(startup)[0]
     assert ask(f"set.{slider.path}={slider.base}").moved == {}
 
 
