@@ -439,6 +439,7 @@ class Engine:
     def _skipping_pass(self) -> None:
         """Behind one that does not fit the next is asked, but not of the same class of need."""
         waiting, view, place = self.waiting, self.view, self._place
+        waiting.wake(self.kernel._now)
         heads = waiting.heads()
         aside: list[Entry] = []
         shadow: easy.Shadow | None = None
@@ -466,7 +467,10 @@ class Engine:
                     _next_head(heads, None, line)
                 else:
                     self._note_wake(placed)
-                    aside.append(waiting.set_aside(line))
+                    if type(placed) is say.WakeAt and placed.no_sooner and not self._easy:
+                        waiting.sleep(line, placed.t_s)
+                    else:
+                        aside.append(waiting.set_aside(line))
                     _next_head(heads, waiting.head(line), line)
         if aside:
             waiting.put_back(aside)

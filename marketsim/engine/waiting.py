@@ -13,12 +13,13 @@ Entry = tuple[Any, int, int, JobState]  # key, job number, ticket, job
 class Waiting:
     """Jobs that wait. A job that left is dropped when its entry comes to the head: its ticket no longer fits."""
 
-    __slots__ = ("_lines", "by_class", "count")
+    __slots__ = ("_asleep", "_lines", "by_class", "count")
 
     def __init__(self, by_class: bool) -> None:
         self.by_class = by_class
         self.count = 0
         self._lines: dict[int, list[Entry]] = {}
+        self._asleep: list[tuple[int, Entry]] = []  # until when; a heap
 
     def push(self, job: JobState, key: Any) -> None:
         """Put a job in its line."""
@@ -53,6 +54,18 @@ class Waiting:
         """Take the head of a line out, to be put back after the pass."""
         return heappop(self._lines[line])
 
+    def sleep(self, line: int, until_s: int) -> None:
+        """Take the head of a line out until a time."""
+        heappush(self._asleep, (until_s, heappop(self._lines[line])))
+
+    def wake(self, now_s: int) -> None:
+        """Put those back whose time has come."""
+        asleep = self._asleep
+        while asleep and asleep[0][0] <= now_s:
+            entry = heappop(asleep)[1]
+            if entry[2] == entry[3].ticket and entry[3].phase == WAITING:
+                heappush(self._lines.setdefault(self._line_of(entry[3]), []), entry)
+
     def put_back(self, entries: list[Entry]) -> None:
         """Put entries that were set aside back in their lines."""
         for entry in entries:
@@ -74,7 +87,7 @@ class Waiting:
         """All that wait, in queue order."""
         entries = [
             entry
-            for line in self._lines.values()
+            for line in (*self._lines.values(), [one for _, one in self._asleep])
             for entry in line
             if entry[2] == entry[3].ticket and entry[3].phase == WAITING
         ]

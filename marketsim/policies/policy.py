@@ -126,10 +126,14 @@ class Adopt(NamedTuple):
 
 
 class WakeAt(NamedTuple):
-    """Ask again at a time. From `place` it is about that job alone: those behind it are still asked (`skipping`)."""
+    """Ask again at a time. From `place` it is about that job alone: those behind it are still asked (`skipping`).
+
+    no_sooner: whatever happens until then, that job need not be asked (it still may be).
+    """
 
     t_s: int
     reason: Any = None
+    no_sooner: bool = False
 
 
 class Wait(NamedTuple):

@@ -11,7 +11,7 @@ from small_worlds import Job, checkpointed, market, need, rules, spells, spot, s
 from marketsim.engine.run import run
 from marketsim.policies.placement import KINDS
 from marketsim.policies.placement.rule import Slots
-from marketsim.policies.placement.slotted import IDLE, ON_DEMAND, SPOT, Pick, Slot, Slotted
+from marketsim.policies.placement.slotted import IDLE, ON_DEMAND, SPOT, Pick, Slot, Slotted, SlottedRule
 from marketsim.policies.placement.spot_utility import _SpotUtility
 
 SLOT_S = 100
@@ -98,6 +98,25 @@ def test_the_utility_rule_probes_once_a_slot_too(monkeypatch: pytest.MonkeyPatch
     times = [t_s for job, t_s in looked if job == 0]
     assert times[:4] == [7, 107, 207, 307]
     assert all(later - earlier == SLOT_S for earlier, later in itertools.pairwise(times))
+
+
+def test_between_its_slots_a_job_is_not_even_asked_and_still_counts_as_waiting(monkeypatch: pytest.MonkeyPatch):
+    """At every other job's arrival two wait: the first, and the one that has just come; the first is asked at slots."""
+    came, waited = [], []
+    place = SlottedRule.place
+
+    def spy(rule: Any, job: Any, view: Any, why: Any) -> Any:
+        came.append((job.id, view.now_s))
+        waited.append([one.id for one in view.waiting()])
+        return place(rule, job, view, why)
+
+    monkeypatch.setattr(SlottedRule, "place", spy)
+    jobs = [Job(0, 50, NEVER_LOST), *(Job(10 + 20 * n, 5, need(0.5)) for n in range(3))]
+    made = world(jobs, [spot(there=steps((0, 0), (150, 9))), market()])
+    run(made, rules(Told(decide_every="100 s", picks=(SPOT,)), blocking="skipping"))
+    assert [one for one in came if one[1] < 60] == [(0, 0), (1, 10), (2, 30), (3, 50)]
+    assert waited[:4] == [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3]]
+    assert [t_s for job, t_s in came if job == 0] == [0, 100, 200]
 
 
 def test_a_slot_is_begun_by_a_decision_and_ended_by_a_loss():

@@ -56,6 +56,10 @@ class Slots:
         """The second at which its next slot begins."""
         return self._next_s.get(job.id, 0)
 
+    def asleep(self, job: say.JobView, reason: say.Because | None = None) -> say.WakeAt:
+        """To be asked at its next slot and no sooner."""
+        return say.WakeAt(self.next_s(job), reason, no_sooner=True)
+
     def begin(self, job: say.JobView, now_s: int) -> None:
         """It decides: the slot begins."""
         self._next_s[job.id] = now_s + self.slot_s

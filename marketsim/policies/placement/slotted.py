@@ -104,13 +104,12 @@ class SlottedRule(base.PlacementBase):
     def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
         if not self._choices.any[job.need_index]:
             return None  # no offer of this market can ever hold it
-        next_slot_s = self._clock.next_s(job)
-        if view.now_s < next_slot_s:
-            return say.WakeAt(next_slot_s)
+        if view.now_s < self._clock.next_s(job):
+            return self._clock.asleep(job)
         pick = self._decide(job, view)
         offer = self._cheapest(job, pick, view)
         if offer is None:
-            return say.WakeAt(self._clock.next_s(job), self._why(job, pick))
+            return self._clock.asleep(job, self._why(job, pick))
         return say.Start(job.id, offer, self._why(job, pick))
 
     def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:

@@ -99,7 +99,7 @@ class _SpotUtility(base.PlacementBase):
         if not self._choices.any[job.need_index]:
             return None
         if view.now_s < self._clock.next_s(job):
-            return say.WakeAt(self._clock.next_s(job))
+            return self._clock.asleep(job)
         self._clock.begin(job, view.now_s)
         self._probe(view)
         at = self._standing(job, view)
@@ -110,7 +110,7 @@ class _SpotUtility(base.PlacementBase):
                 return say.Start(job.id, offer, self._said(at, "on-demand: time is short", utility))
         if zone is not None and (utility > 0 or at.pressure >= 1):
             return say.Start(job.id, zone, self._said(at, "the zone of the largest utility", utility))
-        return say.WakeAt(self._clock.next_s(job), self._said(at, "no zone is worth its cost now", utility))
+        return self._clock.asleep(job, self._said(at, "no zone is worth its cost now", utility))
 
     def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
         self._clock.begin(job, view.now_s)
