@@ -82,6 +82,7 @@ def _plan(scenario: Scenario, procurement: Any, path: str) -> Iterator[Fault]:
                 yield Fault(what, key=f"{below}.offer", got=item.offer, allowed=", ".join(able) or "no offer here can")
             elif offer is not None:
                 yield from _term(offer, getattr(item, "term", None), f"{below}.term")
+                yield from _amount(offer, item.instances, f"{below}.instances")
             if item.at >= scenario.horizon:
                 what = "is at or after the horizon, so that it would never be used: start it earlier"
                 allowed = f"before {units.duration_text(scenario.horizon)}"
@@ -93,6 +94,17 @@ def _term(offer: Any, term_s: int | None, path: str) -> Iterator[Fault]:
     fault = offer.term_fault(term_s) if hasattr(offer, "term_fault") else None
     if fault is not None:
         yield Fault(f"the offer {fault}", key=path, got=units.duration_text(term_s or 0))
+
+
+def _amount(offer: Any, instances: int, path: str) -> Iterator[Fault]:
+    """A number of instances that an offer does not come in, or does not have."""
+    block = getattr(offer, "block_instances", 1)
+    most = getattr(offer, "devices", None) or getattr(offer, "most_instances", None)
+    if instances % block:
+        what = f"the offer comes in blocks of {block} instances"
+        yield Fault(what, key=path, got=str(instances), allowed=f"multiples of {block}")
+    elif most is not None and instances > most:
+        yield Fault("the offer has no more in all", key=path, got=str(instances), allowed=f"at most {most}")
 
 
 def _offers(scenario: Scenario) -> Iterator[Fault]:
@@ -148,6 +160,14 @@ def _held(scenario: Scenario) -> Iterator[Fault]:
                 )
             else:
                 yield from _term(offer, held.term, f"initial.{key}[{index}].term")
+                yield from _amount(offer, held.instances, f"initial.{key}[{index}].instances")
+                length_s = held.term or getattr(offer, "term", None)
+                if length_s is not None and held.age >= length_s:
+                    what = "is as old as its term, so that it is over before the scenario starts"
+                    allowed = f"below {units.duration_text(length_s)}"
+                    yield Fault(
+                        what, key=f"initial.{key}[{index}].age", got=units.duration_text(held.age), allowed=allowed
+                    )
 
 
 def _backlog(scenario: Scenario) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
@@ -148,6 +148,10 @@ class Display(Settings):
     def _rate(self) -> Display:
         if self.currency != "USD" and (self.per_usd is None or self.as_of is None):
             raise ValueError(f"{self.currency} needs per_usd and as_of: no rate of exchange is assumed")
+        try:
+            date.fromisoformat(self.as_of or "2026-01-01")
+        except ValueError:
+            raise ValueError(f"as_of is no day of the calendar: {self.as_of}") from None
         return self
 
 

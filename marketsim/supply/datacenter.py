@@ -59,6 +59,8 @@ class Datacenter(MachineKind):
             raise ValueError(f"{self.depreciation.kind} writes off by the year: life must be whole years, such as 5 y")
         if self.idle_power_share > self.busy_power_share:
             raise ValueError("idle_power_share must not be above busy_power_share")
+        if self.loan is not None and self.loan.term > self.life:
+            raise ValueError("loan must be repaid within the life of what it pays for: its term is longer")
         return self
 
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:

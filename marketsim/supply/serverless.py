@@ -21,7 +21,7 @@ class Serverless(MachineKind):
     kind: Literal["serverless"] = "serverless"
     provider: str = Field(min_length=1, max_length=64, description="who is paid")
     usd_per_gpu_hour: Price = Field(description="price of one GPU for an hour, billed by the second")
-    cold_start: Duration = Field(default=0, description="from start until a container with its model answers")
+    cold_start: Duration = Field(description="from start until a container with its model answers; seconds to minutes")
     most_instances: PositiveCount | None = Field(default=None, description="most containers at once; none: no limit")
 
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:

@@ -285,6 +285,7 @@ def test_a_tight_market_lifts_resale_and_never_above_the_price() -> None:
         {"idle_power_share": 0.9},
         {"depreciation": {"kind": "declining_balance"}, "life": "30 months"},
         {"loan": {"share": 0.5, "rate_per_year": 0.1, "term": "90 d"}},
+        {"loan": {"share": 0.5, "rate_per_year": 0.1, "term": "61 months"}},
         {"lead": {"kind": "triangular", "low": "9 w", "mode": "8 w", "high": "10 w"}},
         {"shape": {"gpu": "H1000", "gpus": 8}},
         {"outage": {"kind": "calendar", "per_gpu_year": -1}},

@@ -38,7 +38,7 @@ def offers(throw: Throw = THROW, **change: Any) -> dict[str, Offer]:
         "od": {"kind": "on_demand", **cloud},
         "sp": {"kind": "spot", **cloud},
         "re": {"kind": "rental", "term": "12 months", **cloud},
-        "se": {"kind": "serverless", **cloud},
+        "se": {"kind": "serverless", "cold_start": "0 s", **cloud},
     }
     built = {name: supply.KINDS[str(keys["kind"])].model_validate(keys) for name, keys in kinds.items()}
     return {offer.id: offer for offer in build_all(built, throw, FinanceFacts())}
