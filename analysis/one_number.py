@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from analysis.common import Tally
 from marketsim import scenario as scenarios
@@ -108,6 +109,20 @@ CASES = (
 )
 
 
+WINS = {"rent": "Renting wins", "build": "Building wins", "cloud": "The cloud wins", "tokens": "Tokens win"}
+
+# what a founder would call the accounts of the ledger
+PARTS = {
+    "cloud by the hour": (("usage",), "#4C78A8"),
+    "contract": (("contract", "fee"), "#F58518"),
+    "servers, value left": (("depreciation", "end-valuation", "interest"), "#54A24B"),
+    "cost of capital": (("capital",), "#B279A2"),
+    "people, power, space": (("staff", "power", "space", "maintenance"), "#9D755D"),
+    "tokens": (("tokens",), "#E45756"),
+    "lost requests": (("lost requests",), "0.3"),
+}
+
+
 class OneWay(base.PlacementBase):
     """Serve by these kinds of offers alone, committed ones first."""
 
@@ -171,35 +186,35 @@ def costs(scenario: Scenario) -> dict[str, dict[str, float]]:
 
 
 def draw(found: dict[str, dict[str, dict[str, float]]]) -> Figure:
-    """A panel a case, a stacked bar a way, in thousands of dollars a month; the cheapest is named in the title."""
-    figure = Figure(figsize=(14, 4.6), layout="constrained")
+    """A panel a case, a bar a way in thousands of dollars a month; the cheapest stands out and says what decided."""
+    figure = Figure(figsize=(13, 5.2), layout="constrained")
     panels = figure.subplots(1, len(found))
-    accounts = sorted({account for ways in found.values() for parts in ways.values() for account in parts})
-    palette = dict(zip(accounts, colours(len(accounts)), strict=True))
     for panel, case in zip(panels, CASES, strict=True):
         ways = found[case.title]
+        best = cheapest(ways)
         bottom = np.zeros(len(ways))
-        for account in accounts:
-            height = np.array([max(parts.get(account, 0.0), 0.0) for parts in ways.values()]) / 24_000
-            panel.bar(list(ways), height, bottom=bottom, color=palette[account], label=account, width=0.7)
-            bottom += height
-        for index, top in enumerate(bottom):
-            panel.annotate(f"{top:,.0f}", (index, top), ha="center", va="bottom", fontsize=8)
+        for accounts, colour in PARTS.values():
+            height = np.array([sum(parts.get(name, 0.0) for name in accounts) for parts in ways.values()]) / 24_000
+            bars = panel.bar(list(ways), np.maximum(height, 0), bottom=bottom, color=colour, width=0.72)
+            for way, bar in zip(ways, bars, strict=True):
+                bar.set_alpha(1.0 if way == best else 0.35)
+            bottom += np.maximum(height, 0)
+        for index, (way, top) in enumerate(zip(ways, bottom, strict=True)):
+            weight = "bold" if way == best else "normal"
+            panel.annotate(f"{top:,.0f}", (index, top), ha="center", va="bottom", fontsize=11, weight=weight)
         panel.set_ylim(0, float(bottom.max()) * 1.12)
-        panel.set_axisbelow(True)
-        panel.set_title(f"{case.title}\n-> {cheapest(ways)}", fontsize=10)
-        panel.grid(axis="y", alpha=0.25)
-    panels[0].set_ylabel("thousand USD a month over two years")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(accounts), fontsize=8, frameon=False)
+        panel.set_yticks([])
+        panel.spines[["top", "right", "left"]].set_visible(False)
+        panel.tick_params(axis="x", length=0, labelsize=11)
+        panel.get_xticklabels()[list(ways).index(best)].set_weight("bold")
+        panel.set_title(f"{WINS[case.winner]}\n", fontsize=14, weight="bold", loc="left")
+        panel.annotate(case.title, (0, 1.02), xycoords="axes fraction", fontsize=10.5, color="0.25", va="bottom")
+    patches = [Patch(color=colour, label=part) for part, (_, colour) in PARTS.items()]
+    figure.legend(handles=patches, loc="outside lower center", ncols=len(PARTS), fontsize=10.5, frameon=False)
+    figure.suptitle(
+        "One product, two years, one number changed at a time: thousand USD a month", fontsize=12, x=0.01, ha="left"
+    )
     return figure
-
-
-def colours(count: int) -> list[tuple[float, ...]]:
-    """So many colours that can be told apart."""
-    from matplotlib import colormaps
-
-    return [colormaps["tab20"](index) for index in range(count)]
 
 
 def cheapest(ways: dict[str, dict[str, float]]) -> str:

@@ -40,6 +40,7 @@ HERE = pathlib.Path(__file__).parent
 FLEETS_GPUS = (8, 64, 512)
 CAPITAL = (0.10, 0.20, 0.30)
 USES = (0.4, 0.7, 1.0)
+SHOWN_GPUS = (8, 16, 32, 64, 128, 192, 256, 320, 448, 512)  # rows of the map that are printed
 LIFE_S = 5 * units.YEAR_S
 
 # Epoch AI hardware prices, Epoch power, CBRE colocation (end 2024), EIA electricity 2025; idle draw, PUE, maintenance
@@ -251,11 +252,14 @@ def draw_costs(found: list[Case], against: dict[str, float]) -> Figure:
                 100 * uses, [case.gpu.usd_per_used_hour(use) for use in uses], label=label,
                 color=colours[case.capital], linestyle="-" if case.people == "scaled" else "--",
             )  # fmt: skip
+            use = case.gpu.break_even_use(against["RunPod on demand"])
+            if use is not None:
+                panel.plot(100 * use, against["RunPod on demand"], "o", color=colours[case.capital], markersize=6)
         for name, usd in against.items():
             if name == "round $3":  # too near the next to be told apart
                 continue
             panel.axhline(usd, color="0.45", linewidth=0.8)
-            panel.annotate(f"{name} {usd:.2f}", (11, usd), fontsize=7, color="0.3", va="bottom")
+            panel.annotate(f"{name} {usd:.2f}", (11, usd), fontsize=8, color="0.3", va="bottom")
         panel.set(title=f"{gpus} GPUs", xlabel="used share of the time it is up (%)", xlim=(10, 100), yscale="log")
         panel.set_ylim(1.5, 60)
         panel.set_yticks([2, 3, 5, 10, 20, 50], labels=["2", "3", "5", "10", "20", "50"])
@@ -264,7 +268,13 @@ def draw_costs(found: list[Case], against: dict[str, float]) -> Figure:
     panels[0].set_ylabel("USD per used GPU-hour (H100)")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    figure.suptitle("Owning an H100, with failures: fleet size decides what people cost, use the rest", fontsize=11)
+    failing = [case.gpu.break_even_use(against["RunPod on demand"]) for case in found if case.failures]
+    uses_won = [use for use in failing if use is not None]
+    figure.suptitle(
+        f"An own H100 beats 3.29 USD an hour from {min(uses_won):.0%} use on, or never: "
+        f"of {len(failing)} startups {len(failing) - len(uses_won)} never get there (dots: where they do)",
+        fontsize=12, weight="bold",
+    )  # fmt: skip
     return figure
 
 
@@ -285,32 +295,32 @@ def ways(people: str) -> dict[str, OfferKind]:
 
 
 def draw_map(people: str, capital: float) -> tuple[Figure, breakeven.BreakevenMap]:
-    """Use against fleet, coloured by the cheapest way over five years, with the lines where two cost the same."""
+    """Use against fleet, coloured by the cheapest way over five years, each way named where it wins."""
     offers = build_all(ways(people), Throw(Dice(0), LIFE_S, LIFE_S), FinanceFacts(capital))
-    fleets = [8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 320, 384, 448, 512]
+    fleets = list(range(8, 8 * 80 + 1, 8))
     uses = np.linspace(0.02, 1.0, 99)
     found = breakeven.breakeven_map(offers, uses, fleets, [LIFE_S])
-    figure = Figure(figsize=(7.5, 4.6), layout="constrained")
+    figure = Figure(figsize=(8.4, 4.8), layout="constrained")
     panel = figure.subplots()
-    colours = ("#9ecae1", "#fdae6b", "#a1d99b")
-    rows = np.arange(len(fleets))
-    panel.pcolormesh(100 * uses, rows, found.winner, cmap=ListedColormap(colours), vmin=0, vmax=2, shading="nearest")
-    for (a, b), style in (((1, 0), ":"), ((2, 0), "--"), ((2, 1), "-")):
-        boundary = []
-        for gpus in fleets:
-            one, two = (breakeven.holding(offers[way], gpus, LIFE_S) for way in (a, b))
-            assert one is not None
-            assert two is not None
-            use = breakeven.equal_use(one, two)
-            boundary.append(np.nan if use is None else 100 * use)
-        if np.isfinite(boundary).any():
-            panel.plot(boundary, rows, style, color="0.15", label=f"{found.ways[a]} = {found.ways[b]}")
-    for colour, way in zip(colours, found.ways, strict=True):
-        panel.plot([], [], "s", color=colour, label=f"{way} is the cheapest")
+    colours = ("#9ecae1", "#fdae6b", "#74c476")
+    panel.pcolormesh(100 * uses, fleets, found.winner, cmap=ListedColormap(colours), vmin=0, vmax=2, shading="nearest")
+    words = {0: "cloud by the hour", 1: "one-year contract", 2: "own servers"}
+    for way, name in words.items():
+        rows, columns = np.nonzero(found.winner == way)
+        if len(rows):
+            # in the widest and highest row of its own that is nearest to the middle of all it wins
+            middle = int(np.median(rows)) if way != 2 else int(rows.max())
+            at = float(np.median(100 * uses[columns[rows == middle]]))
+            panel.annotate(name, (at, fleets[middle]), ha="center", va="top" if way == 2 else "center",
+                           xytext=(0, -6 if way == 2 else 0), textcoords="offset points", fontsize=11)  # fmt: skip
+    for step in range(256, fleets[-1] + 1, 256):
+        panel.axhline(step, color="0.3", linewidth=0.8, linestyle=":")
+        panel.annotate(f"{step} GPUs: the next two engineers come", (3, step), fontsize=8, color="0.25", va="bottom")
     panel.set(xlabel="used share of the time (%)", ylabel="fleet (GPUs)", xlim=(2, 100))
-    panel.set_yticks(rows, labels=[str(gpus) for gpus in fleets])
-    panel.legend(fontsize=7, loc="lower left")
-    panel.set_title(f"Cheapest way to H100s over five years: {capital:.0%} capital, people {people}", fontsize=10)
+    panel.set_title(
+        f"Own servers win where they are used over 70 % and fill the steps their people come in\n"
+        f"H100s over five years, {capital:.0%} capital, with failures", fontsize=11, loc="left",
+    )  # fmt: skip
     return figure, found
 
 
@@ -326,10 +336,12 @@ def main() -> None:
     figure, chart = draw_map("stepped", 0.20)
     figure.savefig(HERE / "own_or_rent_map.png", dpi=110, metadata={"Software": None})
     print("\nCheapest way over five years at 20 % capital, people stepped, with failures; two people come for each")
-    print("started 32 servers, so full steps of 256 and 512 GPUs stand out")
+    print("started 32 servers, so nearly full steps of 256 and 512 GPUs stand out")
     print("  fleet |" + "".join(f"{use:>10.0%}" for use in (0.2, 0.4, 0.6, 0.8, 1.0)))
     picks = [int(np.argmin(abs(chart.uses - use))) for use in (0.2, 0.4, 0.6, 0.8, 1.0)]
     for row, gpus in enumerate(chart.rows):
+        if gpus not in SHOWN_GPUS:
+            continue
         print(f"  {gpus:>5} |" + "".join(f"{chart.ways[chart.winner[row, pick]]:>10}" for pick in picks))
     tally.check("each of the three ways is the cheapest somewhere", set(chart.winner.ravel()) == {0, 1, 2})
     tally.end()
