@@ -52,6 +52,7 @@ class Job:
 
     id: int
     kept: int = 0
+    estimate: int = 0
     attempts: int = 0
     waited_enough: bool = False
     waits: bool = False
@@ -68,7 +69,7 @@ class Market:
 
     def __init__(self, world: World, rules: Rules) -> None:
         self.world, self.rules, self.env = world, rules, simpy.Environment()
-        self.jobs = [Job(row) for row in range(len(world.jobs))]
+        self.jobs = [Job(row, estimate=int(world.jobs.estimate[row])) for row in range(len(world.jobs))]
         self.needs = [world.jobs.needs[row] for row in world.jobs.need]
         self.queue: list[Job] = []
         self.machines: list[list[Machine]] = [[] for _ in world.offers]
@@ -131,6 +132,7 @@ class Market:
                 cause, warned = why.cause
                 job.told = False
                 kept = self.work_of(job, self.safe(walk, self.env.now - job.ready_s, job, warned))
+                self.correct(job, walk)
             job.kept += kept
             self.log.append((self.env.now, "stop", job.id, job.attempts, cause, kept))
             self.give_back(job)
@@ -139,6 +141,12 @@ class Market:
         if not self.left and self.env.now >= self.world.horizon_s:
             yield self.at(self.env.now, END)
             self.close()
+
+    def correct(self, job: Job, walk: str) -> None:
+        """A job that ran past its estimate shows it: the estimate doubles until it is above all that was done."""
+        done = job.kept + self.work_of(job, walk[: max(self.env.now - job.ready_s, 0)].count("w"))
+        while job.estimate <= done:
+            job.estimate *= 2
 
     def join(self, job: Job) -> None:
         """Into the queue; the waiting budget begins."""
@@ -210,7 +218,7 @@ class Market:
         came = int(jobs.arrival_s[job.id])
         by = {
             "fifo": (came,),
-            "sjf": (int(jobs.estimate[job.id]) / self.needs[job.id].gang_milli,),
+            "sjf": (job.estimate / self.needs[job.id].gang_milli,),
             "edf": (int(jobs.deadline_s[job.id]), came),
         }
         return (*by[self.rules.order], job.id)

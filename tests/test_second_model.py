@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from second_model import Market, Rules
 from small_worlds import Job, billed, job_table, market, own
@@ -154,14 +154,17 @@ def check(made: World, rules: Rules) -> None:
     assert abs(billed(ledger, "expense:backlog") - other.backlog) <= len(made.jobs)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+PLAIN = (Phase.explicit, Phase.generate)  # to shrink a world of two models takes minutes; the first is small enough
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, phases=PLAIN)
 @given(worlds())
 def test_the_second_model_agrees(pair):
     check(*pair)
 
 
 @pytest.mark.slow
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500, deadline=None, derandomize=True, phases=PLAIN)
 @given(worlds())
 def test_the_second_model_agrees_on_five_hundred_worlds(pair):
     check(*pair)
