@@ -83,21 +83,23 @@ def show(found: Sequence[Difference]) -> None:
     """Differences as a table, with what must be known of them below."""
     from marketsim.cli.studying import number, span
 
-    rows = [
-        [
-            f"{'*' if one.told_apart else ' '} {one.policy}",
-            one.metric,
-            f"{one.value:+,.4g}",
-            span(one.low, one.high),
-            "-" if one.share is None else f"{100 * one.share:+.1f}%",
-            number(one.n),
+    for metric in dict.fromkeys(one.metric for one in found):
+        rows = [
+            [
+                f"{'*' if one.told_apart else ' '} {one.policy}",
+                f"{one.value:+,.4g}",
+                span(one.low, one.high),
+                "-" if one.share is None else f"{100 * one.share:+.1f}%",
+                number(one.n),
+            ]
+            for one in found
+            if one.metric == metric
         ]
-        for one in found
-    ]
-    console.table(["  policy", "metric", "difference", "interval", "share", "n"], rows, numbers=(2, 3, 4, 5))
+        heads = [f"  {metric}\n  policy", "difference", "interval", "share", "n"]
+        console.table(heads, rows, numbers=(1, 2, 3, 4), bold=[at for at, row in enumerate(rows) if row[0][0] == "*"])
     for note in dict.fromkeys(one.note for one in found if one.note):
         console.say(f"Note: {note}.")
-    if rows:
+    if found:
         console.sentence(
             "interval: error of the mean difference. Not in it: the range of outcomes (compare --risk), and inputs "
             "that are themselves uncertain (sensitivity --draws)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -28,8 +29,13 @@ def on_stderr() -> Console:
     return Console(file=sys.stderr, highlight=False)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
-    """Print a table; the columns whose positions are in `numbers` are set to the right and never wrapped."""
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = (), bold: Sequence[int] = ()
+) -> None:
+    """Print a table; the columns whose positions are in `numbers` are set to the right and never wrapped.
+
+    bold: positions of rows that stand out where this is a terminal.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -38,12 +44,23 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequen
     for place, name in enumerate(columns):
         right = place in numbers
         drawn.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(printable(cell)) for cell in row))
+    for place, row in enumerate(rows):
+        drawn.add_row(*(Text(printable(cell)) for cell in row), style="bold" if place in bold else None)
     console = on_stdout()
     with console.capture() as captured:  # written by click, which leaves a closed pipe to the caller
         console.print(drawn)
     click.echo("\n".join(line.rstrip() for line in captured.get().strip("\n").split("\n")))
+
+
+def width_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """How many columns of a terminal a table takes where nothing in it is wrapped."""
+    from rich.cells import cell_len
+
+    widest = [
+        max([*map(cell_len, head.split("\n")), *(cell_len(row[place]) for row in rows)])
+        for place, head in enumerate(columns)
+    ]
+    return sum(widest) + 2 * len(widest)
 
 
 def say(text: str = "") -> None:
@@ -52,10 +69,22 @@ def say(text: str = "") -> None:
 
 
 def sentence(text: str) -> None:
-    """A sentence of an answer, broken to the width of tables."""
+    """A sentence of an answer, broken to the width of tables; Chinese letters take two columns and break anywhere."""
     import textwrap
 
-    click.echo(textwrap.fill(text, on_stdout().width, subsequent_indent="  "))
+    from rich.cells import cell_len
+
+    console = on_stdout()
+    if cell_len(text) == len(text):
+        click.echo(textwrap.fill(text, console.width, subsequent_indent="  ", break_on_hyphens=False))
+        return
+    lines, line = [], ""
+    for piece in re.findall(r"[!-~]+ ?|.", text):  # a word of Latin letters, or one letter of another script
+        if line and cell_len(line + piece.rstrip()) > console.width:
+            lines.append(line.rstrip())
+            line = "  "
+        line += piece
+    click.echo("\n".join([*lines, line]))
 
 
 def note(text: str, quiet: bool = False) -> None:

@@ -23,6 +23,7 @@ workers = click.option(
 )
 cluster = click.option("--cluster", metavar="local|ADDRESS", help="Run on a Dask cluster instead of processes.")
 policy = click.option("--policy", "policies", multiple=True, metavar="NAME", help="Only this policy; may be repeated.")
+lang = click.option("--lang", default="en", type=click.Choice(["en", "zh"]), show_default=True, help="Language.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="No progress and no notes.")
 out = click.option(

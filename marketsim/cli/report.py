@@ -20,7 +20,7 @@ FEW = 4  # replications of a cell, where none are asked for
 @click.command("report")
 @click.argument("results", type=click.Path(path_type=pathlib.Path), metavar="RESULTS")
 @click.option("--format", "form", default="html", type=click.Choice(FORMATS), show_default=True)
-@click.option("--lang", default="en", type=click.Choice(["en", "zh"]), show_default=True, help="Language.")
+@options.lang
 @click.option("--out", type=click.Path(path_type=pathlib.Path), help="The file; in RESULTS where not given.")
 @click.option("--sliders", is_flag=True, help="Run what-ifs for sliders: the two settings that tell most.")
 @click.option(

@@ -43,6 +43,7 @@ _asked = options.several(
     ),
     options.edits,
     options.out,
+    options.lang,
     options.as_json,
     options.quiet,
     click.option("--resume", "begin", flag_value="resume", help="Go on with what the results folder holds (default)."),
@@ -73,6 +74,7 @@ def command(
     policy_files: tuple[pathlib.Path, ...],
     edits: tuple[str, ...],
     out: pathlib.Path | None,
+    lang: str,
     as_json: bool,
     quiet: bool,
     begin: str | None,
@@ -117,11 +119,11 @@ def command(
             antithetic=antithetic,
         )
     if not plain:
-        pictures.add(results, folder)
+        pictures.add(results, folder, lang)
     again = [str(scenario), *(word for edit in edits for word in ("--set", edit))]
     again += [word for path in policy_files for word in ("--policy-file", str(path))]
     again += ["--antithetic"] * antithetic
-    return told(results, found, folder, as_json, quiet, conditions, again)
+    return told(results, found, folder, as_json, quiet, conditions, again, lang)
 
 
 def _plan(text: str, at_most: int | None, found: Any) -> Plan:
@@ -171,6 +173,7 @@ def told(
     quiet: bool,
     conditions: Sequence[Gate],
     again: Sequence[str],
+    lang: str = "en",
 ) -> int:
     """Print the answer, then what went wrong; the exit code. again: the words of `marketsim run` that repeat it."""
     from marketsim.cli import summary
@@ -182,11 +185,11 @@ def told(
     elif results.nothing_ran:
         console.sentence(f"No replication ran to its end: all {len(results.failures)} failed, nothing is compared.")
     else:
-        summary.show(results, found.finance.display)
+        summary.show(results, found.finance.display, lang)
         if found.verdict is not None:
             console.sentence(f"Model {found.verdict}.")
         where = [f"Tables: {folder}/summary.csv"]
-        where += [f"{what}: {folder / name}" for what, name in pictures.written(folder)]
+        where += [f"{what}: {folder / name}" for what, name in pictures.written(folder, lang)]
         console.say("\n".join(where))
     for line in failures(results, again):
         click.echo(line, err=True)
@@ -251,9 +254,8 @@ def wording(state: Progress) -> str:
 
 def amount(value: float, metric: str) -> str:
     """A width in three figures: money with its letter, shares in percent, all else as it is."""
-    from marketsim.cli.summary import scale_of
+    from marketsim.i18n.locale import ENGLISH
 
     if metric.endswith("_usd"):
-        scale, letter = scale_of(value)
-        return f"{value / scale:.3g}{letter} USD"
+        return f"{ENGLISH.compact(value)} USD"
     return f"{100 * value:.2g}%" if metric.endswith("_share") or metric == "utilization" else f"{value:.3g}"

@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from marketsim.cli import console
+from marketsim.i18n.locale import Locale, locale_of
 
 if TYPE_CHECKING:
     from marketsim.experiment.compare import Best
     from marketsim.experiment.results import Results
 
-HEADS = {  # in the order of the table; with a half-width behind the mean where there is room for it
-    "total_cost_usd": "cost",
-    "total_with_penalties_usd": "with\npenalties",
-    "cash_out_usd": "cash\nout",
-    "missed_deadline_share": "missed",
-    "unserved_share": "unserved",
-    "utilization": "used",
-}
+SHOWN = (  # in the order of the table
+    "total_cost_usd",
+    "total_with_penalties_usd",
+    "cash_out_usd",
+    "missed_deadline_share",
+    "unserved_share",
+    "utilization",
+)
 WITH_INTERVAL = ("total_cost_usd", "total_with_penalties_usd")
+LEFT_OUT = ((), ("cash_out_usd",), ("cash_out_usd", "unserved_share", "utilization"))  # where names leave no room for them
 
 
-def show(results: Results, display: Any = None) -> None:
+def show(results: Results, display: Any = None, lang: str = "en") -> None:
     """Print table, verdict, legend. display: a scenario's `finance.display`; sums are kept in USD and shown in it."""
-    best = results.best()
-    currency, per_usd = _currency(display)
-    metrics = [name for name in HEADS if name in results.metrics]
-    rows = []
-    for policy in results.policies:
-        cells = [results.cell(policy, metric) for metric in metrics]
-        rows.append(
-            [
-                f"{_mark(policy, best)} {policy}",
-                *(_cell(name, cell, per_usd) for name, cell in zip(metrics, cells, strict=True)),
-            ]
-        )
-    console.table(
-        [f"  policy\n  ({currency})", *(HEADS[name] for name in metrics)], rows, numbers=range(1, 1 + len(metrics))
-    )
-    for line in verdict(results, best):
+    best, locale = results.best(), locale_of(lang, display)
+    widest, made = console.on_stdout().width, list(tables(results, locale, best))
+    heads, rows = next((one for one in made if console.width_of(*one) <= widest), made[-1])
+    first = best.order[0] if best.order else None
+    bold = [place for place, policy in enumerate(results.policies) if policy == first]
+    console.table(heads, rows, numbers=range(1, len(heads)), bold=bold)
+    for line in verdict(results, best, locale):
         console.sentence(line)
-    spreads(results, currency, per_usd)
+    spreads(results, locale)
 
 
-def spreads(results: Results, currency: str, per_usd: float) -> None:
+def tables(results: Results, locale: Locale, best: Best) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Heads and rows, the fullest first; then without the interval of what is not ranked by, then in fewer columns."""
+    ranked_by = best.metric or WITH_INTERVAL[0]
+    for less in LEFT_OUT:
+        metrics = [name for name in SHOWN if name in results.metrics and name not in less]
+        for halves in (WITH_INTERVAL, (ranked_by,)):
+            if less and len(halves) > 1:
+                continue
+            heads = [f"  {locale.text('word.policy')}\n  ({locale.currency})"]
+            heads += [locale.text(f"terminal.{name}") for name in metrics]
+            rows = [
+                [
+                    f"{_mark(policy, best)} {policy}",
+                    *(_cell(name, results.cell(policy, name), name in halves, locale) for name in metrics),
+                ]
+                for policy in results.policies
+            ]
+            yield heads, rows
+
+
+def spreads(results: Results, locale: Locale) -> None:
     """The three spreads of what policies are ranked by, side by side; nothing where n shows no range yet."""
     metric = results.ranked_by() or "total_cost_usd"
     cells = {policy: results.cell(policy, metric) for policy in results.policies if metric in results.metrics}
@@ -52,28 +66,22 @@ def spreads(results: Results, currency: str, per_usd: float) -> None:
     rows = []
     for policy, cell in cells.items():
         half = None if cell["low"] is None else (cell["high"] - cell["low"]) / 2
-        low, high = (_amount(metric, cell[name], per_usd) for name in ("p10", "p90"))
-        error = "-" if half is None else f"±{_amount(metric, half, per_usd)}"
-        rows.append([f"  {policy}", _amount(metric, cell["mean"], per_usd), error, f"{low} to {high}", "not asked"])
-    heads = [f"  {metric}\n  ({currency})" if metric.endswith("_usd") else f"  {metric}", "mean"]
-    heads += ["error of\nthe mean", "P10 to P90 of\nsingle outcomes", "uncertain\ninputs"]
+        low, high = (_amount(metric, cell[name], locale) for name in ("p10", "p90"))
+        error = "-" if half is None else f"±{_amount(metric, half, locale)}"
+        span = locale.text("terminal.span", low=low, high=high)
+        mean = _amount(metric, cell["mean"], locale)
+        rows.append([f"  {policy}", mean, error, span, locale.text("terminal.not_asked")])
+    what = locale.name("metric", metric)
+    heads = [f"  {what}\n  ({locale.currency})" if metric.endswith("_usd") else f"  {what}", locale.text("word.mean")]
+    heads += [locale.text(f"terminal.{key}") for key in ("error", "outcomes", "inputs")]
     console.table(heads, rows, numbers=(1, 2, 3, 4))
-    console.sentence("Uncertain inputs: marketsim sensitivity --draws. Tails: marketsim compare RESULTS --risk.")
+    console.sentence(locale.text("terminal.more"))
 
 
-def _amount(metric: str, value: float | None, per_usd: float) -> str:
+def _amount(metric: str, value: float | None, locale: Locale) -> str:
     if value is None:
         return "-"
-    if metric.endswith("_usd"):
-        scale, unit = scale_of(value * per_usd)
-        return f"{value * per_usd / scale:.{2 if scale > 1 else 0}f}{unit}"
-    return f"{value:,.4g}"
-
-
-def _currency(display: Any) -> tuple[str, float]:
-    if display is None or display.currency == "USD":
-        return "USD", 1.0
-    return display.currency, float(display.per_usd)
+    return locale.compact(value * locale.per_usd) if metric.endswith("_usd") else f"{value:,.4g}"
 
 
 def _mark(policy: str, best: Best) -> str:
@@ -86,56 +94,39 @@ def _mark(policy: str, best: Best) -> str:
     return "~" if best.clear is not None and best.groups and policy in best.groups[0] else " "
 
 
-def _cell(metric: str, cell: dict[str, Any], per_usd: float) -> str:
+def _cell(metric: str, cell: dict[str, Any], with_half: bool, locale: Locale) -> str:
     mean, low, high = cell["mean"], cell["low"], cell["high"]
     if mean is None:
         return "-"
-    half = None if low is None or high is None or metric not in WITH_INTERVAL else (high - low) / 2
     if not metric.endswith("_usd"):
         return f"{100 * mean:.1f}%"
-    scale, unit = scale_of(mean * per_usd)
-    digits = 2 if scale > 1 else 0
-    text = f"{mean * per_usd / scale:.{digits}f}"
-    return text + ("" if half is None else f" ±{half * per_usd / scale:.{digits}f}") + unit
+    half = None if low is None or high is None or not with_half else (high - low) / 2 * locale.per_usd
+    return locale.give_or_take(mean * locale.per_usd, half)
 
 
-def scale_of(amount: float) -> tuple[float, str]:
-    """A divisor and its letter by which an amount has three figures before or behind the point."""
-    for scale, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(amount) >= scale:
-            return scale, unit
-    return 1.0, ""
-
-
-def verdict(results: Results, best: Best | None = None) -> list[str]:
+def verdict(results: Results, best: Best | None = None, locale: Locale | None = None) -> list[str]:
     """What may be said: the best, what cannot be told apart from it, what breaks a limit, what failed."""
-    best = best or results.best()
-    n = results.stamp.get("replications", 0)
-    share = f"{100 * results.confidence:g} %"
+    best, locale = best or results.best(), locale or Locale()
+    n, say = results.stamp.get("replications", 0), locale.text
+    share = results.confidence
     lines = []
     if best.metric is None and best.frontier:
-        lines.append(
-            "Nothing is ranked, since neither lateness nor lost requests have a price or a limit. "
-            f"* no other policy is cheaper and misses less: {', '.join(best.frontier)}."
-        )
-    elif best.order:
+        lines.append(say("terminal.unranked", policies=best.frontier))
+    elif best.order and best.metric is not None:
         first, *others = best.order
-        if others and best.clear is None:
-            lines.append(f"* least {best.metric}: {first}; too few replications to tell it from the others.")
+        values = {"policy": first, "what": locale.name("metric", best.metric), "n": n, "confidence": share}
+        same = [name for name in (best.groups[0] if best.groups else ()) if name != first]
+        if not others:
+            lines.append(say("terminal.only", **values))
+        elif best.clear is None:
+            lines.append(say("terminal.few", **values))
+        elif same:
+            lines.append(say("terminal.unclear", **values, policies=same))
         else:
-            same = [name for name in (best.groups[0] if best.groups else ()) if name != first]
-            lines.append(f"* best by {best.metric}: {first}" + _apart(others, same, n, share))
+            lines.append(say("terminal.clear", **values))
     if best.note:
         lines.append(f"{best.note[:1].upper()}{best.note[1:]}.")
     lines += [f"x {name}: {why}." for name, why in best.excluded.items()]
     if n > 1 and not results.nothing_ran:
-        lines.append(f"± half of the {share} interval of the mean of {n} replications; not the spread of outcomes.")
+        lines.append(say("terminal.half", confidence=share, n=n))
     return lines
-
-
-def _apart(others: list[str], same: list[str], n: int, share: str) -> str:
-    if not others:
-        return " (the only one)."
-    if same:
-        return f"; ~ not distinguishable from it with {n} replications: {', '.join(same)}."
-    return f", told apart from all others at {share}."

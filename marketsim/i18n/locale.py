@@ -111,6 +111,20 @@ class Locale:
             return figure + word
         return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else _three(value)
 
+    def give_or_take(self, value: float, half: float | None) -> str:
+        """A value and half of its interval, in one size and with as many decimals.
+
+        >>> Locale().give_or_take(2_600_000, 431_000), Locale().give_or_take(611_620, 16_910)
+        ('2.60 ±0.43M', '612 ±17K')
+        """
+        text = self.compact(value)
+        if half is None:
+            return text
+        figure = text.rstrip("".join(word for _, word in (*_EN, *_ZH)))
+        word = text[len(figure) :]
+        size = next((size for size, known in (*_EN, *_ZH) if known == word), 1.0)
+        return f"{figure} ±{half / size:,.{len(figure.partition('.')[2])}f}{word}"
+
     def share(self, share: float | None) -> str:
         """A share in percent: `12%`, `1.2%`, `0.03%`.
 

@@ -12,9 +12,10 @@ from xml.etree import ElementTree
 import handmade
 import pytest
 
+from marketsim.cli import summary
 from marketsim.experiment import folder as folders
 from marketsim.i18n.locale import Locale
-from marketsim.report import deck, document, html, pdf, terminal, workbook
+from marketsim.report import deck, document, html, pdf, workbook
 
 SPACE = {"s": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 
@@ -140,11 +141,12 @@ def test_table_and_picture_come_from_one_frame(made, book):
 
 
 def test_the_terminal_says_what_the_page_says(results, made):
-    printed = terminal.table(results)
+    _, printed = next(summary.tables(results, made.locale, results.best()))
     shown = {row["policy"]: made.locale.usd(row["cells"]["total_cost_usd"]["mean"]) for row in made.rows}
-    for cells in printed.cells:
-        assert cells[1].startswith(shown[cells[0][2:]])
-    assert printed.cells[0][0] == "* rent-and-burst"
+    for policy, cost, *_ in printed:
+        figure, _, rest = cost.partition(" ±")
+        assert f"${figure}{rest[-1]}" == shown[policy[2:]]
+    assert [row[0] for row in printed if row[0].startswith("*")] == ["* rent-and-burst"]
 
 
 def test_the_same_results_give_the_same_bytes(results):
