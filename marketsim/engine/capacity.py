@@ -42,7 +42,7 @@ class Capacity:
         more = pool.set_launchable(steps.take())
         self._note(pool, steps, self._launchable_step)
         if more:
-            self._engine.serving.stir_if_short(pool)
+            self._engine.serving.stir(pool)
             self._engine.news()
 
     def _keepable_step(self, what: tuple[Pool, _Steps]) -> None:
@@ -97,7 +97,7 @@ class Capacity:
     def _granted(self, what: tuple[Pool, int]) -> None:
         pool, count = what
         pool.add_quota(count)
-        self._engine.serving.stir_if_short(pool)
+        self._engine.serving.stir(pool)
         self._engine.news()
 
 

@@ -22,8 +22,9 @@ BUDGET = 3  # waiting budgets ended of jobs that arrived earlier
 ARRIVE = 4
 PASS = 5  # one pass over queue and services
 LATE_BUDGET = 6  # waiting budgets ended of jobs that arrived at this second
-REVIEW = 7  # autoscaler, procurement, running jobs, WakeAt
-LAST = 8
+SCALE = 7  # autoscaler
+REVIEW = 8  # procurement, running jobs, WakeAt
+LAST = 9
 
 
 class Kernel(simpy.Environment):

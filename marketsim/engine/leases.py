@@ -150,6 +150,7 @@ class Leases:
         engine = self._engine
         now = engine.kernel._now
         pool.remove(instance)
+        engine.serving.stir(pool)
         engine.ledger.released.write((now, instance.id, cause))
         if instance.commitment < 0:
             if pool.own_price is not None:

@@ -178,7 +178,7 @@ class Orders:
     def _deliver(self, pool: Pool, order: _Order) -> None:
         self.note_installed(pool)
         order.held = [self._engine.leases.deliver(pool, order.number) for _ in range(order.instances)]
-        self._engine.serving.stir(pool)
+        self._engine.serving.delivered(pool)
         self._engine.news()
 
     def _renew(self, pool: Pool, order: _Order, held: list[Instance]) -> None:
@@ -204,6 +204,7 @@ class Orders:
             pool.close(instance, OVER)
             engine.stop_all(instance, CONTRACT_ENDED, notice_s=engine.world.end_s)
             engine.leases.release(pool, instance, CONTRACT_ENDED)
+        engine.serving.delivered(pool)
         engine.news()
 
     # ------------------------------------------------------------------------------------------ charges

@@ -49,6 +49,7 @@ class Outages:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lives: dict[tuple[int, int], _Life] = {}
+        self._seat_up: dict[int, tuple[int, int]] = {}  # offer -> changes of its seats, and until when the lowest is up
         self._crews: dict[int, simpy.Resource] = {}
         self._turns: dict[tuple[int, int], int] = {}
         self._crewed_fails_s: dict[tuple[int, int], int] = {}  # next failure of a seat that crews look after
@@ -82,6 +83,7 @@ class Outages:
     def _unblock(self, what: tuple[Pool, int]) -> None:
         pool, seat = what
         pool.unblock(seat)
+        self._engine.serving.stir(pool)
         self._engine.news()
 
     def seat_for(self, pool: Pool) -> int | None:
@@ -95,10 +97,14 @@ class Outages:
 
     def room(self, pool: Pool) -> int:
         """How many metered instances could be started now, on seats that are up: 0 where none is."""
-        if pool.room and pool.offer.outage is not None:
-            seat = self.seat_for(pool)
-            if seat is not None:
-                pool.leave_seat(seat)
+        law = pool.offer.outage
+        if pool.room and law is not None and law.clock == CALENDAR and law.crews is None:
+            seen, until_s = self._seat_up.get(pool.index, (-1, 0))
+            if seen != pool.seat_changes or until_s <= self._engine.kernel._now:
+                seat = self.seat_for(pool)
+                if seat is not None:
+                    pool.leave_seat(seat)
+                    self._seat_up[pool.index] = pool.seat_changes, self._lives[pool.index, seat].fails_s
         return pool.room
 
     def gang_fits(self, pool: Pool, instances: int) -> bool:

@@ -49,6 +49,7 @@ class Pool:
         "price",
         "quota",
         "room",
+        "seat_changes",
         "shut_from",
     )
 
@@ -69,6 +70,7 @@ class Pool:
         self.by_seat: dict[int, Instance] = {}
         self.blocked_seats: set[int] = set()  # down and not held
         self.next_seat = 0  # the lowest never used
+        self.seat_changes = 0  # how often the lowest seat to be had may have become another
         self._free_seats: list[int] = []  # used before, not held now
         self._free: list[int] = []  # free milli and seat of each instance that can take a share, sorted
         self._empty: dict[int, list[int]] = {}  # group -> seats of wholly free instances, sorted
@@ -276,6 +278,7 @@ class Pool:
 
     def add(self, instance: Instance) -> None:
         """Put a launched or delivered instance on its seat, wholly free."""
+        self.seat_changes += 1
         seat = instance.seat
         self.by_seat[seat] = instance
         if seat >= self.next_seat:
@@ -311,6 +314,7 @@ class Pool:
 
     def remove(self, instance: Instance) -> None:
         """Take a closed instance off its seat."""
+        self.seat_changes += 1
         seat = instance.seat
         del self.by_seat[seat]
         heappush(self._free_seats, seat)
@@ -324,12 +328,14 @@ class Pool:
 
     def block(self, seat: int) -> None:
         """Keep a seat that nobody holds from being used while it is down."""
+        self.seat_changes += 1
         self.blocked_seats.add(seat)
         if self.gang > 1:
             self._count_occupied(seat // self.gang, 1)
 
     def unblock(self, seat: int) -> None:
         """Let a repaired seat be used again."""
+        self.seat_changes += 1
         self.blocked_seats.discard(seat)
         self.shut_from = UNLIMITED
         self._update_room()

@@ -645,13 +645,16 @@ class Engine:
         if pool.offer.turnaround_s:
             at_s = self.kernel._now + pool.offer.turnaround_s
             self.kernel.call_at(at_s, kernel.RELEASE, self._give_back_late, (pool, instance, milli))
-        elif pool.give_share(instance, milli):
+            return
+        if pool.give_share(instance, milli):
             self.leases.emptied(pool, instance)
+        self.serving.stir(pool)
 
     def _give_back_late(self, what: tuple[Pool, Instance, int]) -> None:
         pool, instance, milli = what
         if instance.state != OVER and pool.give_share(instance, milli):
             self.leases.emptied(pool, instance)
+        self.serving.stir(pool)
         self.news()
 
     def _leave_instances(self, job: JobState, cause: int, warned: bool = False, keep_done: bool = False) -> None:

@@ -40,8 +40,10 @@ class _State:
         self.tokens: dict[int, float] = {}  # token offer -> requests a second it takes
         self.token_changes: dict[int, list[tuple[int, float]]] = {}  # token offer -> (t_s, requests a second from then)
         self.ended = False
-        self.wakes: Iterator[int] = iter(())  # grid points at which it is to be asked
-        self.next_s = self.stirred_s = self.asked_s = -1
+        self.wakes: Iterator[int] = iter(())  # grid points at which need or prices make it be asked
+        self.next_s = -1
+        self.looked: set[int] = set()  # offers at which the rule, when it was last asked, looked for room
+        self.usable: set[float] = set()  # rates of a replica at the offers that the grid points were worked out for
 
     def change(self, t_s: int, requests_per_s: float) -> None:
         """Capacity changes at a time, now or to come."""
@@ -56,6 +58,8 @@ class Serving:
         self._engine = engine
         self.services = list(engine.world.services)  # a lever may replace one
         self._states = [_State() for _ in self.services]
+        self._due: dict[int, set[int]] = {}  # second -> services that are asked then, in order of number
+        self._asked = (-1, -1)  # the last second at which services were asked, and the number that has had its turn
         self._accounted_s = 0
         self._service_milli_s: dict[int, int] = {}
 
@@ -63,17 +67,46 @@ class Serving:
         """The first scaling is at second 0."""
         for number in range(len(self.services)):
             self._rewind(number, 0)
-            self._engine.kernel.call_at(0, kernel.REVIEW, self._autoscale, number)
+            self._ask_at(0, number)
+
+    def _ask_at(self, t_s: int, number: int) -> None:
+        """Ask the placement for a service's size at a second, once."""
+        due = self._due.get(t_s)
+        if due is None:
+            due = self._due[t_s] = set()
+            self._engine.kernel.call_at(t_s, kernel.SCALE, self._ask_due)
+        due.add(number)
+
+    def _ask_due(self, _: None) -> None:
+        now = self._engine.kernel._now
+        due = self._due[now]
+        while due:
+            number = min(due)  # one that gives up capacity lets those after it be asked too
+            due.remove(number)
+            self._asked = now, number
+            self._autoscale(number)
+        del self._due[now]
+        self._asked = now, len(self.services)
 
     def _rewind(self, number: int, from_s: int) -> None:
         """Note the points of the autoscaling grid at which the need, or what offers cost, has changed."""
         engine, service = self._engine, self.services[number]
         rates = engine.setup.replica_requests_per_s[number]
         prices = [offer.price for offer, rate in zip(engine.world.offers, rates, strict=True) if rate and offer.price]
-        self._states[number].wakes = iter(
-            wakes(service, {rate for rate in rates if rate}, prices, from_s, engine.world.horizon_s)
-        )
-        self._states[number].next_s = -1
+        state = self._states[number]
+        state.usable = self._usable(number)
+        state.wakes = iter(wakes(service, state.usable, prices, from_s, engine.world.horizon_s))
+        state.next_s = -1
+
+    def _usable(self, number: int) -> set[float]:
+        """Requests a second of a replica where one could stand now: what is bought or signed for must be here."""
+        engine = self._engine
+        rates = [
+            (rate, pool.offer.price is not None or pool.committed > 0)
+            for pool, rate in zip(engine.pools, engine.setup.replica_requests_per_s[number], strict=True)
+            if rate
+        ]
+        return {rate for rate, here in rates if here} or {rate for rate, _ in rates}
 
     def _autoscale(self, number: int) -> None:
         """Ask the placement for the service's size; the next time is the next grid point that brings a change."""
@@ -81,40 +114,39 @@ class Serving:
         now = engine.kernel._now
         if state.ended:
             return
-        state.asked_s = now
+        state.looked.clear()
         changed = False
         for action in engine.placement.scale(number, engine.view):
             changed = self.scale(action) or changed
         if state.next_s <= now:
             state.next_s = next((t for t in state.wakes if t > now), -1)
             if state.next_s > 0:
-                engine.kernel.call_at(state.next_s, kernel.REVIEW, self._autoscale, number)
+                self._ask_at(state.next_s, number)
         if changed:
             engine.news()
 
     def stir(self, pool: Pool) -> None:
-        """Something changed at an offer: services that can use it are asked again at their next grid point."""
-        now = self._engine.kernel._now
+        """More can be had at an offer: services whose rule looked for room there are asked at their next grid point."""
         for number, state in enumerate(self._states):
-            if state.ended or not self._engine.setup.replica_requests_per_s[number][pool.index]:
-                continue
-            period_s = self.services[number].autoscale.period_s
-            at_s = (now // period_s + 1) * period_s
-            if state.stirred_s != at_s and state.next_s != at_s and at_s < self._engine.world.horizon_s:
-                state.stirred_s = at_s
-                self._engine.kernel.call_at(at_s, kernel.REVIEW, self._autoscale, number)
+            if pool.index in state.looked:
+                self._ask_soon(number, state)
 
-    def stir_if_short(self, pool: Pool) -> None:
-        """More can be had at an offer: that matters where a service holds less than it needs."""
+    def delivered(self, pool: Pool) -> None:
+        """What was signed for or bought is here, or gone: that changes where a service goes first."""
         for number, state in enumerate(self._states):
-            if not state.ended and self._held_rate(number) < self.need_now(number):
-                self.stir(pool)
-                return
+            rate = self._engine.setup.replica_requests_per_s[number][pool.index]
+            if rate and not state.ended:
+                if rate not in state.usable:
+                    self._rewind(number, self._engine.kernel._now)
+                self._ask_soon(number, state)
 
-    def _held_rate(self, number: int) -> float:
-        rates = self._engine.setup.replica_requests_per_s[number]
-        replicas = self._states[number].replicas
-        return sum(rates[offer] * len(held) for offer, held in replicas.items())
+    def _ask_soon(self, number: int, state: _State) -> None:
+        now, period_s = self._engine.kernel._now, self.services[number].autoscale.period_s
+        at_s = -(-now // period_s) * period_s
+        if (at_s, number) <= self._asked:  # its turn at this second is over
+            at_s += period_s
+        if at_s < self._engine.world.horizon_s and not state.ended:
+            self._ask_at(at_s, number)
 
     def scale(self, action: say.Scale) -> bool:
         """Bring a service to a number of replicas, or a rate of tokens, at an offer; whether that frees capacity."""
@@ -129,9 +161,7 @@ class Serving:
             return False
         now = engine.kernel._now
         if pool.offer.usd_per_output_token is not None:
-            if not may_serve_tokens(service, pool.offer):
-                return False
-            if state.tokens.get(pool.index, 0.0) != action.requests_per_s:
+            if state.tokens.get(pool.index, 0.0) != action.requests_per_s and may_serve_tokens(service, pool.offer):
                 state.tokens[pool.index] = action.requests_per_s
                 state.token_changes.setdefault(pool.index, []).append((now, action.requests_per_s))
                 row = (now, action.service, pool.index, 0, round(action.requests_per_s * MILLI))
@@ -189,7 +219,7 @@ class Serving:
         self._stop(replica, pool, gives_back=False)
         milli = self.services[replica.service].replica.milli
         pool.give_share(replica.instance, milli)
-        self.stir(pool)
+        self._ask_soon(replica.service, state)
         left = len(state.replicas[pool.index])
         self._engine.ledger.scaled.write((self._engine.kernel._now, replica.service, pool.index, left, 0))
 
@@ -228,7 +258,11 @@ class Serving:
             for replica in state.replicas.get(offer, ()):
                 state.change(max(now, replica.ready_s), rates[offer] - before)
         self._rewind(number, now)  # by the new rates: they decide at which needs the size must change
-        engine.kernel.call_at(now, kernel.REVIEW, self._autoscale, number)
+        self._ask_at(now, number)
+
+    def note_look(self, number: int, pool: Pool) -> None:
+        """A rule looks for room for a service at an offer: it is asked again when there is more."""
+        self._states[number].looked.add(pool.index)
 
     def need_now(self, number: int) -> float:
         """Requests a second of a service now."""

@@ -140,6 +140,7 @@ class EngineView:
         engine, pool = self._engine, self._pools[offer]
         if not engine.setup.replica_requests_per_s[service][pool.index]:
             return 0
+        engine.serving.note_look(service, pool)
         milli = engine.serving.services[service].replica.milli
         each = pool.milli // milli
         here = sum(one.free // milli for one in pool.by_seat.values() if one.state == 0)
@@ -150,6 +151,7 @@ class EngineView:
         engine, pool = self._engine, self._pools[offer]
         if not engine.setup.replica_requests_per_s[service][pool.index]:
             return 0
+        engine.serving.note_look(service, pool)
         milli = engine.serving.services[service].replica.milli
         return sum(one.free // milli for one in pool.by_seat.values() if one.state == 0)
 

@@ -398,7 +398,7 @@ class PlacementRule(Protocol):
         ...
 
     def scale(self, service: int, view: View) -> Sequence[Scale]:
-        """Asked at a service's autoscaling period."""
+        """Asked on the autoscaling grid where need, a price or the room that it asked about has changed."""
         ...
 
 

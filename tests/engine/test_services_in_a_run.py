@@ -22,6 +22,7 @@ from small_worlds import (
 )
 
 from marketsim.demand.job import Autoscale, Service
+from marketsim.engine import serving
 from marketsim.engine.run import run
 from marketsim.errors import PolicyError
 from marketsim.ledger import ACCOUNT
@@ -71,6 +72,26 @@ def test_size_changes_on_the_autoscalers_grid_and_not_between():
     assert served(ledger)[1] == 10 * 20 + 30 * 21 + 10 * 59
 
 
+@pytest.mark.parametrize("kind", ["on_demand_only", "spot_greedy", "committed_first", "spot_hedge"])
+@pytest.mark.parametrize("gpus", [0.5, 1])
+def test_asking_only_where_something_changed_is_as_good_as_asking_at_every_period(kind, gpus, monkeypatch):
+    """Two services and jobs that want the same few machines, spot that comes and goes, one server."""
+    waves = [chat(steps(*((at, (at * step) % 47) for at in range(0, 900, 35))), gpus, period_s=10) for step in (7, 11)]
+    busy = [Job(at, 12 + at % 17) for at in range(3, 800, 31)]
+    there = steps(*((at, (at // 40 * 7) % 4) for at in range(0, 900, 40)))
+    made = world(
+        busy, [market(can_start=4, quota=4), spot(there=there, notice_s=5), own()],
+        services=(*waves,), orders=(Order("own", 1),), horizon_s=900,
+    )  # fmt: skip
+    policy = rules(placement.KINDS[kind]())
+    seldom = run(made, policy)
+    monkeypatch.setattr(serving, "wakes", lambda service, rates, prices, from_s, until_s: range(10, until_s, 10))
+    always = run(made, policy)
+    assert len(always.scaled) > 20
+    for table in ("scaled", "launched", "released", "started", "stopped", "posted"):
+        assert getattr(seldom, table).rows().tolist() == getattr(always, table).rows().tolist()
+
+
 def test_headroom_and_the_least_number_of_replicas():
     few = chat(1.0, least=2)
     assert len(run(world([], [market()], services=(few,)), rules()).launched) == 2
@@ -92,11 +113,11 @@ def test_committed_capacity_is_filled_before_anything_is_leased():
 
 
 def test_a_replica_whose_instance_is_taken_back_serves_no_more():
-    """Ten a second until 55; launched again at the grid point after 80, and the spot price is paid for both."""
+    """Ten a second until 55; the market has one again from 80 on, which is a grid point, and both leases are paid."""
     made = world([], [spot(there=steps((0, 1), (55, 0), (80, 1)))], services=(chat(10.0),), horizon_s=100)
     ledger = run(made, rules(ANY))
-    assert ledger.scaled.rows()[:, [0, 3]].tolist() == [[0, 1], [55, 0], [90, 1], [100, 0]]
-    assert served(ledger) == (1_000, 650)
+    assert ledger.scaled.rows()[:, [0, 3]].tolist() == [[0, 1], [55, 0], [80, 1], [100, 0]]
+    assert served(ledger) == (1_000, 750)
 
 
 def test_a_replica_on_notice_serves_until_it_goes():
