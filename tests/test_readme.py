@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import marketsim as ms
+from marketsim.cli import demo
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LANGUAGES = ("README.md", "README.zh-CN.md")
@@ -37,8 +38,10 @@ def test_both_languages_show_the_same_commands_and_the_same_example() -> None:
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_the_readme_shows_every_policy_of_the_demo(name: str) -> None:
     printed = (ROOT / name).read_text(encoding="utf-8").split("<!-- demo -->")[1].split("<!-- /demo -->")[0]
-    for policy in ms.load(ROOT / "scenarios" / "startup.yaml").policies:
-        assert policy in printed, f"{name} does not show {policy}: copy what `marketsim demo` prints"
+    known = ms.load(ROOT / "scenarios" / "startup.yaml").policies
+    for policy in demo.POLICIES:
+        assert policy in known
+        assert f" {policy} " in printed, f"{name} does not show {policy}: copy what `marketsim demo` prints"
 
 
 @pytest.mark.slow
