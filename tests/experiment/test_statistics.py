@@ -25,6 +25,21 @@ def test_a_t_interval_of_three_numbers_by_hand() -> None:
     assert found.half_width == pytest.approx(4.302652729911275 / math.sqrt(3))
 
 
+def test_two_numbers_are_enough_for_an_interval_and_their_t_has_one_degree_of_freedom() -> None:
+    found = interval.t_interval([0.0, 2.0])
+    assert (found.value, found.n) == (1, 2)
+    assert found.half_width == pytest.approx(12.706204736)
+    other = interval.welch([0.0, 2.0], [5.0, 9.0])
+    assert other.value == -6
+    assert other.half_width == pytest.approx(stats.t.ppf(0.975, interval.welch_freedom([0, 2], [5, 9])) * math.sqrt(5))
+    assert [interval.t_interval([1.0]).note, interval.welch([1.0], [1.0, 2.0]).note] == ["needs n >= 2, has 1"] * 2
+
+
+def test_numbers_whose_spread_is_below_what_a_float_can_hold_are_told_apart_from_nothing_only_by_their_mean() -> None:
+    assert interval.t_interval([1e-200, -1e-200]).p == 1.0
+    assert interval.t_interval([1e-200, 3e-200]).p == 0.0
+
+
 def test_a_paired_interval_is_that_of_the_differences_and_a_constant_shift_is_identical() -> None:
     a = [10.0, 12.0, 9.0]
     assert interval.paired(a, [9.0, 11.0, 8.0]).note == "identical in all 3"
@@ -80,6 +95,10 @@ def test_least_n_of_a_quantile_is_where_ranks_begin_to_exist() -> None:
     assert quantile.ranks(71, 0.95) is None
     assert quantile.least_n_upper(0.95) == 59
     assert quantile.quantile_interval(range(50), 0.95).note == "needs n >= 72, has 50"
+
+
+def test_a_low_quantile_needs_as_many_as_the_high_one_that_mirrors_it() -> None:
+    assert [quantile.least_n(level) for level in (0.05, 0.95, 0.1, 0.9)] == [72, 72, 36, 36]
 
 
 def test_quantile_interval_is_made_of_order_statistics() -> None:
@@ -146,6 +165,19 @@ def test_a_control_takes_out_what_it_explains() -> None:
     assert variance.controlled(u[:8], u[:8], [0.5]).note == "needs n >= 11, has 8"
 
 
+def test_a_control_needs_ten_more_than_there_are_controls() -> None:
+    x = dice(4).normal(0, 1, 11)
+    y = 2 * x + dice(5).normal(0, 1, 11)
+    assert variance.controlled(y, x, 0.0).half_width is not None
+    assert variance.controlled(y[:10], x[:10], 0.0).note == "needs n >= 11, has 10"
+
+
+def test_corrections_stay_at_one_at_most() -> None:
+    assert multiple.bonferroni([0.9, 0.2]) == [1.0, 0.4]
+    assert multiple.holm([0.9, 0.6]) == [1.0, 1.0]
+    assert multiple.holm([0.04, 0.01, 0.9]) == pytest.approx([0.08, 0.03, 0.9])
+
+
 def test_an_antithetic_pair_is_one_observation() -> None:
     u = dice().random(200)
     found = variance.antithetic(np.exp(u), np.exp(1 - u))
@@ -182,6 +214,18 @@ def test_kim_nelson_takes_the_clearly_best_early_and_counts_what_each_took() -> 
     assert found.decided
     assert found.dropped_at.keys() == {1, 2, 3}
     assert all(found.n[i] <= found.n[0] for i in (1, 2, 3))
+
+
+def test_a_band_is_never_below_nothing_and_is_nothing_from_the_last_stage_on() -> None:
+    assert selection.kn_most(10.0, 4.0, 1.0) == 40
+    assert [selection.kn_band(10.0, 4.0, 1.0, r) for r in (20, 40, 80)] == [0.5, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"alpha": 0.5}, {"n0": 1}, {"delta": 0.0}, {"systems": 1}])
+def test_a_selection_that_promises_nothing_is_refused(wrong: dict[str, float]) -> None:
+    given = {"systems": 2, "delta": 1.0, "alpha": 0.05, "n0": 10, **wrong}
+    with pytest.raises(ValueError, match="selection needs"):
+        selection.kim_nelson(lambda alive, r: [0.0 for _ in alive], **given)  # type: ignore[arg-type]
 
 
 def test_kim_nelson_says_when_replications_ran_out() -> None:

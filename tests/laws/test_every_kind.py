@@ -168,18 +168,17 @@ def test_no_policy_is_cheaper_than_the_bound_in_many_scenarios(number: int, fold
 @pytest.mark.parametrize("number", ALL[::4])
 def test_the_order_of_keys_in_the_file_means_nothing(number: int, folder: pathlib.Path) -> None:
     """Of offers and workloads the order breaks ties, by number; every other order is the writer's."""
-    data, dice = data_of(number), random.Random(number)
+    data = data_of(number)
 
-    def shuffled(value: Any, keep: bool = False) -> Any:
+    def turned(value: Any, keep: bool = False) -> Any:
         if isinstance(value, dict):
-            keys = list(value)
-            if not keep:
-                dice.shuffle(keys)
-            return {key: shuffled(value[key], keep=key in ("demand", "supply")) for key in keys}
-        return [shuffled(one) for one in value] if isinstance(value, list) else value
+            keys = list(value) if keep else list(reversed(value))
+            return {key: turned(value[key], keep=key in ("demand", "supply")) for key in keys}
+        return [turned(one) for one in value] if isinstance(value, list) else value
 
-    one, other = (scenario.loads(json.dumps(given), folder) for given in (data, shuffled(data)))
+    one, other = (scenario.loads(json.dumps(given), folder) for given in (data, turned(data)))
     assert one == other
+    assert one.digest == other.digest
     worlds = [build.build(given) for given in (one, other)]
     assert worlds[0].exogenous_hash == worlds[1].exogenous_hash
     ledgers = [run(world, build.policy_of(given, "p")) for world, given in zip(worlds, (one, other), strict=True)]
@@ -214,15 +213,16 @@ def test_other_units_of_time_are_the_same_scenario(number: int, folder: pathlib.
     one, other = (scenario.loads(json.dumps(given), folder) for given in (data, converted(data)))
     assert json.dumps(data) != json.dumps(converted(data))
     assert one == other
+    assert one.digest == other.digest
 
 
 @pytest.mark.parametrize("number", ALL[::3])
 def test_a_workload_an_offer_and_a_lever_more_change_no_other_draw(number: int, folder: pathlib.Path) -> None:
     data = data_of(number)
     plain = build.build(scenario.loads(json.dumps(data), folder))
-    data["supply"]["more"] = {**data["supply"]["spot"]}
-    data["demand"]["more"] = {**data["demand"]["train"]}
-    data["levers"]["more"] = {"kind": "quantization", "target": "chat", "bits": 8, "method": "ptq"}
+    data["supply"] = {"more": {**data["supply"]["spot"]}, **data["supply"]}
+    data["demand"] = {"more": {**data["demand"]["train"]}, **data["demand"]}
+    data["levers"] = {"more": {"kind": "quantization", "target": "chat", "bits": 8, "method": "ptq"}, **data["levers"]}
     other = build.build(scenario.loads(json.dumps(data), folder))
     for offer in plain.offers:
         twin = other.offers[other.offer_index[offer.id]]
@@ -282,3 +282,23 @@ def test_a_shorter_drain_is_the_same_story_up_to_its_end(number: int, folder: pa
     for name in TOLD:
         one, other = ([row for row in ledger.tables[name].rows().tolist() if row[0] < until_s] for ledger in ledgers)
         assert one == other, name
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_no_figure_that_is_written_is_endless(number: int, folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """JSON and CSV hold numbers, text and nothing; what is not defined is empty."""
+    from marketsim.experiment.study import run_study
+
+    found = scenario_of(number, folder)
+    results = run_study(found, replications=2, workers=1, out=tmp_path / "out")
+    assert not results.failures
+
+    def never(name: str) -> Any:
+        raise AssertionError(name)
+
+    json.loads(json.dumps(results.to_json(), allow_nan=False), parse_constant=never)
+    tables = list((tmp_path / "out").glob("*.csv"))
+    assert {table.name for table in tables} >= {"summary.csv", "replications.csv", "differences.csv"}
+    for table in tables:
+        cells = {cell.lower() for line in table.read_text().splitlines() for cell in line.split(",")}
+        assert not cells & {"nan", "inf", "-inf", "infinity", "none", "null"}, table.name
