@@ -17,9 +17,8 @@ import numpy as np
 from marketsim import strict_csv
 from marketsim.errors import Fault, InputError, nearest
 from marketsim.path import Path
-from marketsim.prices import backtest
+from marketsim.prices import backtest, profiles
 from marketsim.prices.bootstrap import Pool, packaged_pool
-from marketsim.prices.fit_methods import profile_of_reversion, profile_of_spread
 from marketsim.prices.laws import DEFAULT, LAWS, ratio_walls
 from marketsim.prices.series import LEAST_DAYS, Series, daily_ratios, filled, standardised
 from marketsim.streams import Dice, Floats
@@ -148,10 +147,7 @@ def fit_prices(
         process=chosen,
         rows=tuple(sorted(rows, key=lambda row: -row.gain)),
         block=blocks[chosen],
-        intervals={
-            "kappa_per_day": profile_of_reversion(logs),
-            "sd_per_day": profile_of_spread(longest.changes()),
-        },
+        intervals=profiles.of_process(chosen, logs),
         fan=_fan(case, chosen, pool, ratio),
         pit=np.histogram(one.pit, bins=10, range=(0, 1))[0] / max(len(one.pit), 1),
         spread=_spread(case, chosen, pool, ratio),
