@@ -42,7 +42,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/test_every_queue_rule.py", "tests/engine/test_queue_and_policies.py", "tests/test_second_model.py"),
     "marketsim/ledger.py": ("tests/metrics", "tests/engine/test_lease_bills.py", "tests/experiment/test_explain.py"),
     "marketsim/metrics/books.py": ("tests/metrics", "tests/laws/test_every_kind.py"),
-    "marketsim/prices/ou.py": ("tests/prices/test_price_laws.py", "tests/prices/test_every_price.py"),
+    "marketsim/prices/ou.py": (
+        "tests/prices/test_price_laws.py", "tests/prices/test_price_presets.py", "tests/prices/test_every_price.py"),
     "marketsim/prices/drawn.py": ("tests/prices/test_price_laws.py", "tests/prices/test_every_price.py"),
     "marketsim/experiment/statistics/interval.py": ("tests/experiment/test_statistics.py",),
     "marketsim/experiment/statistics/quantile.py": ("tests/experiment/test_statistics.py",),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from marketsim.path import Path
+from marketsim.prices import KINDS, drawn
 from marketsim.prices.bootstrap import Bootstrap, Pool, blocks, packaged_pool, walk
 from marketsim.prices.momentum_garch_t import garch_changes, student
 from marketsim.prices.ou import OrnsteinUhlenbeck, ou_step, ou_values
@@ -159,3 +161,45 @@ def test_a_tight_market_lifts_drawn_prices_by_the_stated_factor() -> None:
     np.testing.assert_allclose(tight.values, calm.values * math.exp(0.11 * 2.0))
     deaf = kind.draw(throw(0, 30, scarcity=Path.constant(2.0), loadings={"spot": 0.0}), ASKED)
     assert deaf == calm
+
+
+@pytest.mark.parametrize(
+    ("scale", "at_t"),
+    [("level", lambda left: 0.25 + 0.75 * left), ("log", lambda left: 0.25 * 4.0**left)],
+)
+def test_without_noise_a_price_goes_back_to_its_mean_on_its_scale(scale: str, at_t: Callable[[float], float]) -> None:
+    kind = KINDS["ou"].model_validate(
+        {"mean": 0.25, "start": 1.0, "kappa_per_day": 0.7, "sigma_per_sqrt_day": 0.0, "scale": scale}
+    )
+    path = kind.draw(Throw(Dice(1), 5 * DAY_S, 5 * DAY_S), Asked("x", "AWS", "H100", 1, None, "spot"))
+    assert np.diff(path.times_s).tolist() == [3600] * 120
+    for day in (0, 1, 2.5, 5):
+        assert path.at(int(day * DAY_S)) == pytest.approx(at_t(math.exp(-0.7 * day)), rel=1e-12)
+    assert kind.now(Asked("x", "AWS", "H100", 1, None, "spot")) == 1.0
+
+
+def test_a_level_stays_inside_the_bounds_that_are_given_or_implied() -> None:
+    given = {"kind": "ou", "mean": 0.5, "kappa_per_day": 0.0, "sigma_per_sqrt_day": 0.0}
+    free = KINDS["ou"].model_validate(given)
+    assert (free.lowest, free.highest) == (1e-6, np.inf)
+    ratio = KINDS["ou"].model_validate({**given, "ratio_to": "cloud"})
+    assert (ratio.lowest, ratio.highest, ratio.after()) == (0.1, 1.0, ("cloud",))
+    bound = KINDS["ou"].model_validate({**given, "at_least": 0.0, "at_most": 0.4})
+    assert (bound.lowest, bound.highest) == (1e-6, 0.4)
+    path = bound.draw(Throw(Dice(1), DAY_S, DAY_S), Asked("x", "AWS", "H100", 1, None, "spot"))
+    assert set(path.values.tolist()) == {0.4}
+
+
+def test_a_folded_walk_turns_at_its_walls() -> None:
+    levels = np.array([-1.0, 0.0, 0.5, 1.0, 1.5, 2.25, 4.0])
+    assert drawn.reflected(levels, 0.0, 1.0).tolist() == [1.0, 0.0, 0.5, 1.0, 0.5, 0.25, 0.0]
+    assert drawn.reflected(levels, 0.0, np.inf).tolist() == [1.0, 0.0, 0.5, 1.0, 1.5, 2.25, 4.0]
+    assert drawn.reflected(levels, -np.inf, 1.0).tolist() == [-1.0, 0.0, 0.5, 1.0, 0.5, -0.25, -2.0]
+    assert drawn.reflected(levels, -np.inf, np.inf).tolist() == levels.tolist()
+
+
+@pytest.mark.parametrize(("end_s", "times"), [(0, [0]), (1, [0, 1]), (-3, [0])])
+def test_a_grid_ends_with_the_last_step_that_is_not_after_the_end(end_s: int, times: list[int]) -> None:
+    assert drawn.grid(end_s, 1).tolist() == times
+    assert drawn.grid(7_199, 3_600).tolist() == [0, 3_600]
+    assert drawn.grid(7_200, 3_600).tolist() == [0, 3_600, 7_200]
