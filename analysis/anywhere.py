@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from analysis import common, faults
+from analysis import common, faults, statistics
 from marketsim import scenario
 from marketsim.experiment import folder, runners, study, task
 from marketsim.experiment.store import FILE
@@ -78,7 +78,7 @@ def sameness(tally: common.Tally, quick: bool) -> None:
         for turn, way in enumerate(WAYS):
             out = pathlib.Path(base, f"r{turn}")
             environ = {**os.environ, "PYTHONHASHSEED": way.hash_seed, "TZ": way.zone, "PYTHONPATH": str(common.ROOT)}
-            words = [sys.executable, script, out, str(n), way.cluster, str(way.workers), str(way.chunk)]
+            words = [sys.executable, str(script), str(out), str(n), way.cluster, str(way.workers), str(way.chunk)]
             subprocess.run(words, env=environ, check=True)
             digest = of_folder(out)
             found.setdefault(digest, []).append(way)
@@ -124,7 +124,7 @@ def dask(tally: common.Tally, quick: bool) -> None:
         found = study.run_task(made, POLICIES, n, place, progress=kill_one)
         took = time.perf_counter() - began
         tasks, chunks = len(seen), 2 * n / len(seen)
-        empty_ms = min(empty_task_ms(me.nothing, place, 400) for _ in range(3))
+        empty_ms, core_ms = min(empty_task_ms(me.nothing, place, 400) for _ in range(3))
     finally:
         place.close()
     alone = study.run_task(made, POLICIES, n)
@@ -141,24 +141,23 @@ def dask(tally: common.Tally, quick: bool) -> None:
     pool = runners.Processes(2)
     try:
         empty_task_ms(me.nothing, pool, 20)
-        pool_ms = min(empty_task_ms(me.nothing, pool, 400) for _ in range(3))
+        pool_ms, pool_core_ms = min(empty_task_ms(me.nothing, pool, 400) for _ in range(3))
     finally:
         pool.close()
     load = f"load average {os.getloadavg()[0]:.1f} on {runners.cores()} cores"
-    print(f"      a task that does nothing: {empty_ms:.2f} ms on Dask, {pool_ms:.2f} ms in a pool ({load})")
-    print(
-        f"      a chunk aims at {1000 * runners.CHUNK_S:.0f} ms of work, here {chunks:.0f} pairs: Dask takes", end=" "
-    )
-    share = empty_ms / (1000 * runners.CHUNK_S)
-    print(f"{100 * share:.1f} % beside it")
+    share = core_ms / (1000 * runners.CHUNK_S)
+    print(f"      a task that does nothing: {empty_ms:.2f} ms on Dask, {pool_ms:.2f} ms in a pool ({load}),")
+    print(f"      of which the driver with its scheduler works {core_ms:.2f} ms and {pool_core_ms:.2f} ms")
+    print(f"      a task aims at {1000 * runners.CHUNK_S:.0f} ms of work, here {chunks:.0f} pairs on average")
     tally.check("what Dask costs a task is below a tenth of a chunk's work", share < 0.1, f"{100 * share:.1f} %")
 
 
-def empty_task_ms(empty: task.Task, place: runners.Runner, tasks: int) -> float:
-    """Wall-clock milliseconds a task, sent, run and returned one pair at a time."""
-    began = time.perf_counter()
+def empty_task_ms(empty: task.Task, place: runners.Runner, tasks: int) -> tuple[float, float]:
+    """Milliseconds a task, sent, run and returned one pair at a time: by the clock, and of this process's core."""
+    began, worked = time.perf_counter(), time.process_time()
     runners.drive(empty, [("x", r) for r in range(tasks)], place, lambda _: None, chunk=1)
-    return 1000 * (time.perf_counter() - began) / tasks
+    clock, core = time.perf_counter() - began, time.process_time() - worked
+    return 1000 * clock / tasks, 1000 * core / tasks
 
 
 def busy(policy: str, replication: int) -> dict[str, float | None]:
@@ -173,7 +172,8 @@ def speed(tally: common.Tally, quick: bool) -> None:
     """Two processes against one on replications of 60 ms, the best of three each; wants two cores for itself."""
     from analysis import anywhere as me
 
-    n, took = (50 if quick else 200), {1: [], 2: []}  # type: dict[int, list[float]]
+    n = 50 if quick else 200
+    took: dict[int, list[float]] = {1: [], 2: []}
     for workers in took:
         place = runners.Processes(workers)
         try:
@@ -195,11 +195,10 @@ def speed(tally: common.Tally, quick: bool) -> None:
 
 def million(tally: common.Tally, quick: bool) -> None:
     """What a million replications of scenarios/startup.yaml would take: time a pair, bytes a row, bytes a task."""
-    from marketsim.cli import demo  # noqa: F401 - what a user's first run loads is loaded before the clock starts
     from marketsim.scenario import load
 
     made = task.ScenarioTask(load(common.ROOT / "scenarios" / "startup.yaml"), 1)
-    names = tuple(made.scenario.policies)
+    names = statistics.WAYS
     made(names[0], 0)
     began, pairs = time.process_time(), []
     for replication in range(1, 2 if quick else 4):
@@ -213,12 +212,14 @@ def million(tally: common.Tally, quick: bool) -> None:
                 store.write([one._replace(replication=1000 * turn + one.replication) for one in pairs])
             store.settle()
         row_bytes = pathlib.Path(base, FILE).stat().st_size / (40 * len(pairs))
+    held = sum(sys.getsizeof(one.row) + sum(map(sys.getsizeof, (one.row or {}).values())) for one in pairs) / len(pairs)
     sent, back = len(pickle.dumps(made)), len(pickle.dumps(pairs)) / len(pairs)
     everything = 1_000_000 * len(names)
     chunk = max(1, round(runners.CHUNK_S / pair_s))
     print(
-        f"      a pair (one policy, one replication): {pair_s:.2f} s of a core, {row_bytes / 1000:.1f} kB in the store"
+        f"      a pair (one policy, one replication): {pair_s:.2f} s of a core, {row_bytes / 1000:.1f} kB in the store,"
     )
+    print(f"      {held / 1000:.1f} kB in the driver's memory until the study ends")
     print(f"      a task: {chunk} pairs; {sent / 1000:.0f} kB out, {chunk * back / 1000:.1f} kB back")
     print(
         f"      a million replications of {len(names)} policies: {everything / chunk:,.0f} tasks, "
