@@ -18,7 +18,14 @@ CATALOGUE = ("provider", "gpu", "gpus_per_instance", "region", "ondemand_usd_gpu
 @click.argument("family", required=False)
 @click.argument("words", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(family: str | None, words: tuple[str, ...], as_json: bool) -> None:
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "md"]),
+    default="table",
+    help="md: the reference of all settings as Markdown.",
+)
+def command(family: str | None, words: tuple[str, ...], as_json: bool, form: str) -> None:
     """List what a scenario may name, GPUs and prices.
 
     `marketsim show FAMILY.KIND` gives a kind's settings with units and defaults. `marketsim list gpus` gives the GPUs
@@ -26,8 +33,16 @@ def command(family: str | None, words: tuple[str, ...], as_json: bool) -> None:
     """
     from marketsim import families
 
+    as_json = as_json or form == "json"
     if words and family not in ("gpus", "prices"):
         raise click.UsageError("words choose rows of `list gpus` and `list prices` only")
+    if form == "md":
+        from marketsim.cli import reference
+
+        if words or family == "gpus":
+            raise click.UsageError("--format md gives settings: name a family of kinds, or none for all")
+        console.say(reference.markdown([family] if family else list(families.FAMILIES)))
+        return
     if family == "gpus":
         _gpus(words, as_json)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from datetime import datetime
 from typing import Any
 
 import click
@@ -45,24 +46,35 @@ def _scenario(file: str, path: str | None, edits: tuple[str, ...]) -> None:
 
 def _kind(name: str) -> None:
     from marketsim import families
-    from marketsim.faults import bounds_of, in_words
 
     kind = families.kind(name)
     console.say(families.sentence(kind))
-    fields = getattr(kind, "model_fields", None)
-    if not fields:
+    if not getattr(kind, "model_fields", None):
         for label in ("unit", "direction"):
             if hasattr(kind, label):
                 console.say(f"{label}: {getattr(kind, label)}")
         return
-    rows = []
-    for key, field in fields.items():
-        if key == "kind" or (key == "preset" and not kind.presets):
-            continue
-        rows.append([key, _default(field), in_words(bounds_of(field)) or "a mapping", field.description or ""])
-    console.table(["setting", "default", "allowed", "meaning"], rows)
+    console.table(list(HEADS), settings_of(kind))
     if kind.presets:
         console.say("presets: " + ", ".join(kind.presets))
+
+
+HEADS = ("setting", "default", "allowed", "meaning")
+
+
+def settings_of(kind: Any) -> list[list[str]]:
+    """A row for each setting of a kind, under HEADS; none for what has no settings."""
+    from marketsim.faults import bounds_of, in_words
+
+    return [
+        [key, _default(field), in_words(bounds_of(field)) or _otherwise(field), field.description or ""]
+        for key, field in (getattr(kind, "model_fields", None) or {}).items()
+        if key != "kind" and (key != "preset" or getattr(kind, "presets", None))
+    ]
+
+
+def _otherwise(field: Any) -> str:
+    return "an instant with its zone, as 2026-01-01T00:00:00Z" if field.annotation is datetime else "a mapping"
 
 
 def _default(field: Any) -> str:
