@@ -6,6 +6,7 @@ world, an offer more changes no other draw, and a longer horizon appends.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -103,12 +104,15 @@ def _with_egress(offer: Offer, kind: supply.kind.OfferKind, scenario: Scenario) 
         return offer
     if not isinstance(setting, CatalogueEgress):
         return replace(offer, usd_per_gb_out=float(setting))
-    known = {row["provider"]: float(row["usd_per_gb"]) for row in table("egress")}
+    known = {row["provider"]: row for row in table("egress")}
     if offer.provider not in known:
         what = f"the catalogue has no price of data taken out of {offer.provider}: give usd_per_gb_out"
         hint = nearest(offer.provider, known)
         raise PriceError(Fault(what, key=f"supply.{offer.id}", allowed=", ".join(known), hint=hint))
-    return replace(offer, usd_per_gb_out=known[offer.provider])
+    row = known[offer.provider]
+    usd, free_gb = float(row["usd_per_gb"]), float(row["free_gb_per_month"])
+    tiers = ((free_gb, 0.0), (math.inf, usd)) if free_gb and usd else None
+    return replace(offer, usd_per_gb_out=usd, gb_out_tiers=tiers)
 
 
 def _orders(scenario: Scenario) -> tuple[Order, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -153,6 +155,8 @@ def test_an_initial_contract_is_an_order_with_its_age(base: Scenario) -> None:
 def test_the_price_of_data_taken_out_is_the_providers_or_an_error(base: Scenario) -> None:
     listed = base.changed(["network={usd_per_gb_egress: {kind: catalogue}}"])
     assert [offer.usd_per_gb_out for offer in build.build(listed, 0).offers] == [0.09, 0.09]
+    free_at_first = ((100.0, 0.0), (math.inf, 0.09))  # AWS gives 100 GB a month away
+    assert [offer.gb_out_tiers for offer in build.build(listed, 0).offers] == [free_at_first] * 2
     assert [
         offer.usd_per_gb_out for offer in build.build(base.changed(["network.usd_per_gb_egress=0.5"]), 0).offers
     ] == [0.5, 0.5]
