@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketsim.cli import options
+from marketsim.cli import console, options
 from marketsim.cli import run as running
 
 if TYPE_CHECKING:
@@ -41,10 +41,13 @@ def asked(
     """The scenario of a command over many points, its warnings told, its runner open while the command works."""
     from marketsim.cli.reading import checked
     from marketsim.experiment import runners
-    from marketsim.experiment.study import chosen
+    from marketsim.experiment.study import chosen, replayed
+    from marketsim.experiment.task import ScenarioTask
 
     found, _ = checked(path, edits, quiet, seed)
     chosen(found, list(policies) or None)
+    for warning in replayed(ScenarioTask(found, found.seed if seed is None else seed), replications or FEW):
+        console.note(f"warning: {warning}", quiet)
     runner = runners.make(workers, click.get_current_context().meta.get(options.CLUSTER))
     try:
         with running.progress(quiet) as bar:

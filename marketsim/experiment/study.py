@@ -271,7 +271,9 @@ def run_study(
             task, names, plan, place, store, progress, chunk,
             name=scenario.name, objective=scenario.objective, confidence=confidence, stamp=stamp, antithetic=antithetic,
         )  # fmt: skip
-        results = replace(results, warnings=(*(store.lasting if store else ()), *replayed(task, results)))
+        results = replace(
+            results, warnings=(*(store.lasting if store else ()), *replayed(task, int(results.stamp["replications"])))
+        )
         if store is None or where is None:
             return results
         store.settle()
@@ -315,11 +317,10 @@ def versions() -> dict[str, str]:
     return {**{name: version(name) for name in names}, "python": ".".join(platform.python_version_tuple()[:2])}
 
 
-def replayed(task: ScenarioTask, results: Results) -> list[str]:
+def replayed(task: ScenarioTask, n: int) -> list[str]:
     """A warning where prices move but are the same in every replication: n then says nothing about prices."""
     from marketsim.build import build
 
-    n = results.stamp.get("replications", 0)
     if n < 2:
         return []
     first, second = (build(task.scenario, replication, task.seed) for replication in (0, 1))

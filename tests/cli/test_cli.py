@@ -440,6 +440,17 @@ def test_every_verb_of_studies_runs_on_a_cluster_where_one_is_named(
     assert asked == ["tcp://host:8786"] * 4
 
 
+def test_one_price_path_in_all_replications_is_warned_of_by_every_verb(tiny: pathlib.Path, run: Run) -> None:
+    (tiny / "prices.csv").write_text("time_s,usd_per_gpu_hour\n0,2.0\n86400,2.5\n")
+    text = TINY.replace("usd_per_gpu_hour: 2\n", "usd_per_gpu_hour: {kind: replay, file: prices.csv, fill: hold}\n")
+    (tiny / "tiny.yaml").write_text(text)
+    says = "one price path in all 3 replications, so the intervals say nothing about other prices"
+    rest = ("tiny.yaml", "-n", "3", "-j", "1", "--policy", "cloud-only")
+    assert says in run("run", *rest, "--no-pictures")[2]
+    assert says in run("what-if", *rest, "--set", "supply.cloud-spot.usd_per_gpu_hour=1")[2]
+    assert says in run("sweep", *rest, "--over", "supply.cloud-spot.usd_per_gpu_hour=1.0..2.0:2")[2]
+
+
 def test_the_table_of_a_run_keeps_three_spreads_apart_once_n_shows_a_range(tiny: pathlib.Path, run: Run) -> None:
     code, out, _ = run("run", "tiny.yaml", "-n", "10", "-j", "1", "-q", "--no-pictures")
     assert code == 0
