@@ -21,6 +21,7 @@ class Capacity:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._asked: dict[int, int] = {}  # pool -> instances that are granted and not there yet
 
     def begin(self) -> None:
         """Set second 0 and note the first steps."""
@@ -82,7 +83,7 @@ class Capacity:
         engine.leases.release(pool, instance, RECLAIMED)
 
     def request_quota(self, offer: str, instances: int) -> None:
-        """The provider grants whole steps, after its delay."""
+        """The provider grants its share in whole steps, after its delay, and never more than is left."""
         engine = self._engine
         pool = engine.pool_of.get(offer)
         if pool is None or pool.offer.quota is None:
@@ -90,12 +91,19 @@ class Capacity:
         step = pool.offer.quota_step
         if step < 1:
             raise engine.impossible(f"{offer} grants no more quota")
-        granted = -(-instances // step) * step
+        granted = max(-(-instances // step) * step * pool.offer.quota_share // step, 1) * step
+        if pool.offer.quota_most is not None:
+            granted = min(granted, pool.offer.quota_most - pool.quota - self._asked.get(pool.index, 0))
+        if granted < 1:
+            raise engine.impossible(f"{offer} grants no more quota")
+        granted = int(granted)
+        self._asked[pool.index] = self._asked.get(pool.index, 0) + granted
         at_s = engine.kernel._now + pool.offer.quota_grant_s
         engine.kernel.call_at(at_s, kernel.READY, self._granted, (pool, granted))
 
     def _granted(self, what: tuple[Pool, int]) -> None:
         pool, count = what
+        self._asked[pool.index] -= count
         pool.add_quota(count)
         self._engine.serving.stir(pool)
         self._engine.news()

@@ -173,7 +173,8 @@ class Offer:
 
     launchable, keepable: instances that may be held by starting, and by keeping, without what is committed.
     price: USD per instance-hour of what is metered, None where nothing is. quota: instances allowed at first, None for
-    no quota; quota_step and quota_grant_s: how much a granted request adds, and after how long.
+    no quota; quota_step and quota_grant_s: what a granted request adds in multiples of, and after how long;
+    quota_share: of what is asked for, that is granted; quota_most: beyond which nothing is, None for no end.
     quantum_s, minimum_s: a lease is billed in whole quanta and for at least the minimum. notice_s: warning before
     instances are taken back. turnaround_s: after a job ends, how long its share stays unusable.
     speed_ppm: millionths of the reference GPU's speed for (workload family, reference GPU); a pair that is missing
@@ -198,6 +199,8 @@ class Offer:
     quota: int | None = None
     quota_step: int = 0
     quota_grant_s: int = 0
+    quota_share: float = 1.0
+    quota_most: int | None = None
     boot_s: int = 0
     turnaround_s: int = 0
     quantum_s: int = 1

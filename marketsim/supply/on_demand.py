@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from marketsim.path import Path, combine
 from marketsim.prices.influence import NoInfluence
@@ -30,6 +30,26 @@ class Quota(Settings):
     initial: Count = Field(description="instances allowed from the start")
     step: Count = Field(default=0, description="instances that one granted request adds; 0: none is granted")
     grant: Duration = Field(default=0, description="from request to grant")
+    granted_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="of what is asked for, that is granted, in whole steps and at least one"
+    )
+    at_most: Count | None = Field(default=None, description="instances beyond which nothing is granted; none: no end")
+
+    @model_validator(mode="after")
+    def _not_below_the_start(self) -> Quota:
+        if self.at_most is not None and self.at_most < self.initial:
+            raise ValueError("at_most must not be below initial")
+        return self
+
+    def fields(self) -> dict[str, int | float | None]:
+        """The fields of an `Offer`."""
+        return {
+            "quota": self.initial,
+            "quota_step": self.step,
+            "quota_grant_s": int(self.grant),
+            "quota_share": self.granted_share,
+            "quota_most": self.at_most,
+        }
 
 
 class OnDemand(MachineKind):
@@ -48,7 +68,7 @@ class OnDemand(MachineKind):
 
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """Metered; launchable up to the stock, kept without limit."""
-        quota, gone = self.quota_instances, self.fate(throw).gone
+        gone = self.fate(throw).gone
         price, most, influence = influenced_price(self, id, throw, self.own_influence, self.shape.gpus)
         stock = self._stock(id, throw)
         if most is not None:
@@ -59,9 +79,7 @@ class OnDemand(MachineKind):
             keepable=without(Path.constant(UNLIMITED), gone),
             price=price,
             own_influence=influence,
-            quota=None if quota is None else quota.initial,
-            quota_step=0 if quota is None else quota.step,
-            quota_grant_s=0 if quota is None else quota.grant,
+            **({} if self.quota_instances is None else self.quota_instances.fields()),  # type: ignore[arg-type]
             quantum_s=int(self.billing_quantum),
             minimum_s=int(self.billed_at_least),
         )

@@ -48,7 +48,6 @@ class Spot(MachineKind):
 
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """Metered; one path says how many may be started and how many are kept."""
-        quota = self.quota_instances
         capacity = self.capacity(id, throw, self.availability)
         price, most, influence = influenced_price(self, id, throw, self.own_influence, self.shape.gpus)
         if most is not None:
@@ -60,9 +59,7 @@ class Spot(MachineKind):
             keepable=capacity,
             price=price,
             own_influence=influence,
-            quota=None if quota is None else quota.initial,
-            quota_step=0 if quota is None else quota.step,
-            quota_grant_s=0 if quota is None else quota.grant,
+            **({} if self.quota_instances is None else self.quota_instances.fields()),  # type: ignore[arg-type]
             quantum_s=int(self.billing_quantum),
             notice_s=int(self.notice),
         )

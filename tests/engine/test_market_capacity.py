@@ -51,6 +51,28 @@ def test_quota_is_granted_in_whole_steps_after_the_providers_delay():
     assert times(made, Decider(decide)) == [(0, 100), (50, 150), (50, 150), (100, 200)]
 
 
+@pytest.mark.parametrize(("share", "most", "starts"), [(1.0, None, [0, 50, 50, 50]), (0.5, None, [0, 50, 50, 100]),
+                                                       (1.0, 2, [0, 50, 100, 150])])  # fmt: skip
+def test_a_request_is_granted_in_part_and_not_beyond_the_providers_end(share, most, starts):
+    """One is allowed and four more are asked for: all come, or half, or one, where two are the most there can be."""
+    jobs = [Job(0, 100) for _ in range(4)]
+    asked = []
+
+    def decide(view):
+        more = [] if asked else [say.RequestQuota("cloud", 4)]
+        asked.append(view.now_s)
+        return more + [say.Start(job.id, "cloud") for job in view.waiting() if view.can_start(job, "cloud")][:1]
+
+    cloud = market(quota=1, quota_step=1, quota_grant_s=50, quota_share=share, quota_most=most)
+    assert [start for start, _ in times(world(jobs, [cloud]), Decider(decide))] == starts
+
+
+def test_where_a_provider_has_granted_all_it_grants_a_request_is_refused_by_name():
+    cloud = market(quota=1, quota_step=2, quota_most=1)
+    with pytest.raises(PolicyError, match=r"mine.*grants no more quota"):
+        run(world([Job(0, 1)], [cloud]), Decider(lambda view: [say.RequestQuota("cloud", 1)]))
+
+
 def test_falling_keepable_takes_the_idle_instance_first_then_the_newest():
     """Three leases, the first held idle: of two that go, one is idle (number 0), one the newest (number 2)."""
     policy = Decider(lambda view: [say.Start(job.id, "spot") for job in view.waiting() if view.can_start(job, "spot")])
