@@ -1,7 +1,7 @@
 """The same small market told a second time, as plain SimPy: a process a job, seconds counted one by one.
 
 It shares no code with the engine and was written from the design's words: one order within an instant, the fullest
-instance that fits, gangs whole on one fabric, idle first then newest, checkpoints, notice, one bill a lease. It is slow
+instance that fits, gangs whole on one fabric, idle first then newest, checkpoints, notice, patience, contracts, one bill a lease. It is slow
 and simple on purpose. What it knows of a world are the public tables: jobs, offers, orders.
 """
 
@@ -13,11 +13,12 @@ from typing import Any
 
 import simpy
 
+from marketsim.demand.job import NEVER
 from marketsim.path import Path
 from marketsim.world import World
 
 FREES, TAKES, BRINGS, BUDGETS, ARRIVES, PASSES, LATE = range(7)
-END = 9
+REVIEWS, END = 8, 9
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Rules:
     wait_s: int | None = None
     order: str = "fifo"
     strict: bool = True
+    signed: tuple[tuple[int, int], ...] = ()  # (second, instances) of contracts at the offer `rent`
 
 
 @dataclass(eq=False)
@@ -56,6 +58,7 @@ class Job:
     attempts: int = 0
     waited_enough: bool = False
     waits: bool = False
+    gone: bool = False  # left before it ever ran
     told: bool = False  # that it must stop; SimPy tells it after the present event
     machines: list[Machine] = field(default_factory=list)
     offer: int = -1
@@ -102,6 +105,8 @@ class Market:
             self.env.process(self.keeps_of(index, offer.keepable))
         for job in self.jobs:
             job.life = self.env.process(self.life_of(job))
+        for at_s, instances in self.rules.signed:
+            self.env.process(self.contract(at_s, instances))
         self.env.process(self.ending())
         while not self.ended and self.env.peek() != float("inf"):
             self.env.step()
@@ -123,6 +128,8 @@ class Market:
         while not finished:
             job.go = self.env.event()
             self.join(job)
+            if not job.attempts and self.needs[job.id].patience_s < NEVER:
+                self.env.process(self.patience(job, self.needs[job.id].patience_s))
             yield job.go
             walk = self.walk(job)
             try:
@@ -137,10 +144,24 @@ class Market:
             self.log.append((self.env.now, "stop", job.id, job.attempts, cause, kept))
             self.give_back(job)
         self.news()
+        yield from self.leave()
+
+    def leave(self) -> Generator[Any, Any, None]:
+        """One job fewer; with the last after the horizon all is over."""
         self.left -= 1
         if not self.left and self.env.now >= self.world.horizon_s:
             yield self.at(self.env.now, END)
             self.close()
+
+    def patience(self, job: Job, patience_s: int) -> Generator[Any, Any, None]:
+        """A job that has not run by then goes, and its work is left to be paid."""
+        yield self.at(self.env.now + patience_s, BUDGETS)
+        if job.waits and not job.attempts:
+            self.queue.remove(job)
+            job.waits, job.gone = False, True
+            self.log.append((self.env.now, "stop", job.id, 0, "left", 0))
+            self.news()
+            yield from self.leave()
 
     def correct(self, job: Job, walk: str) -> None:
         """A job that ran past its estimate shows it: the estimate doubles until it is above all that was done."""
@@ -371,6 +392,22 @@ class Market:
             job.told = True
             job.life.interrupt((cause, warned))
 
+    def contract(self, at_s: int, instances: int) -> Generator[Any, Any, None]:
+        """Signed at a review, there after its lead, gone after its term: its jobs knew the day."""
+        index = self.world.offer_index["rent"]
+        terms: Any = self.world.offers[index].commitment
+        if at_s:  # what is signed at second 0 is signed before anybody comes
+            yield self.at(at_s, REVIEWS)
+        yield self.at(at_s + terms.lead_s, BRINGS)
+        there = [self.launch(index, ours=True) for _ in range(instances)]
+        self.news()
+        yield self.at(at_s + terms.lead_s + terms.term_s, BRINGS)
+        for one in there:
+            for job in list(one.jobs):
+                self.stop(job, "contract-ended", True)
+            self.release(one)
+        self.news()
+
     def failures_of(self, one: Machine) -> Generator[Any, Any, None]:
         """The seat's ups and downs, from second 0 on."""
         law = self.world.offers[one.offer].outage
@@ -407,7 +444,7 @@ class Market:
             elif job.waits:
                 self.log.append((now, "stop", job.id, 0, "unfinished", 0))
                 self.price_rest(job)
-            elif self.world.jobs.arrival_s[job.id] > now:
+            elif job.gone or self.world.jobs.arrival_s[job.id] > now:
                 self.price_rest(job)
         for machines in self.machines:
             for one in [one for one in machines if not one.ours]:

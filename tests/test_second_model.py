@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from second_model import Market, Rules
-from small_worlds import Job, billed, job_table, market, own
+from small_worlds import Job, Lease, Plan, billed, job_table, market, own
 
 from marketsim.demand.job import NEVER, Checkpoint, Need
 from marketsim.engine.run import run
@@ -70,7 +70,8 @@ def needs(draw: Any, gang: int) -> Need:
     )
     instances = draw(st.integers(1, gang))
     milli = draw(st.sampled_from([300, 500, 1000, 2000])) if instances == 1 else 2000
-    return Need("work", instances, milli, reference_gpu="GPU", checkpoint=how)
+    patience_s = draw(st.sampled_from([NEVER, NEVER, 0, 25]))
+    return Need("work", instances, milli, reference_gpu="GPU", checkpoint=how, patience_s=patience_s)
 
 
 @st.composite
@@ -102,18 +103,22 @@ def worlds(draw: Any) -> tuple[World, Rules]:
     cloud = market(
         can_start=draw(counts(3)), boot_s=draw(st.integers(0, 3)), minimum_s=draw(st.sampled_from([0, 15])), **common
     )
+    lease = Lease(draw(st.integers(1, 90)), lead_s=draw(st.sampled_from([0, 0, 13])))
+    rent = own("rent", gpus=2, gang=gang, kind="rental", commitment=lease)
+    signed = tuple((at_s, draw(st.integers(1, 2))) for at_s in draw(st.sampled_from([(), (), (0,), (31,), (0, 60)])))
     held = draw(st.integers(0, 3))
     made = World(
         draw(st.integers(100, 130)),
         job_table(*rows),
-        (own(gpus=2, gang=gang, outage=draw(st.sampled_from([None, outage]))), spot, cloud),
+        (own(gpus=2, gang=gang, outage=draw(st.sampled_from([None, outage]))), spot, cloud, rent),
         drain_s=draw(st.sampled_from([0, 60, 600, 600])),
         orders=(Order("own", held),) if held else (),
     )
-    first = draw(st.permutations(["own", "spot", "cloud"]))[: draw(st.sampled_from([1, 2, 2, 3]))]
+    first = draw(st.permutations(["own", "spot", "cloud", "rent"]))[: draw(st.sampled_from([1, 2, 2, 3, 4]))]
     later = tuple(name for name in ("cloud", "spot") if name not in first)
     wait_s = draw(st.sampled_from([None, 0, 0, 11, 40]))
-    return made, Rules(tuple(first), later, wait_s, draw(st.sampled_from(["fifo", "sjf", "edf"])), draw(st.booleans()))
+    order, strict = draw(st.sampled_from(["fifo", "sjf", "edf"])), draw(st.booleans())
+    return made, Rules(tuple(first), later, wait_s, order, strict, signed)
 
 
 def told(made: World, ledger: Ledger) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
@@ -136,7 +141,8 @@ def told(made: World, ledger: Ledger) -> tuple[list[tuple[Any, ...]], list[tuple
 def engine(made: World, rules: Rules) -> Ledger:
     """The engine under the same rules."""
     queue = queueing.KINDS[rules.order](blocking="strict" if rules.strict else "skipping")
-    return run(made, say.Policy("twice", queue, Bound(rules)))
+    plan = Plan({at_s: [say.Sign("rent", instances)] for at_s, instances in rules.signed}) if rules.signed else None
+    return run(made, say.Policy("twice", queue, Bound(rules), plan))
 
 
 def check(made: World, rules: Rules) -> None:
