@@ -1,8 +1,8 @@
 """The same small market told a second time, as plain SimPy: a process a job, seconds counted one by one.
 
 It shares no code with the engine and was written from the design's words: one order within an instant, the fullest
-instance that fits, gangs whole on one fabric, idle first then newest, checkpoints, notice, patience, contracts, one bill a lease. It is slow
-and simple on purpose. What it knows of a world are the public tables: jobs, offers, orders.
+instance that fits, gangs whole on one fabric, idle first then newest, checkpoints, notice, patience, contracts, one
+bill a lease. It is slow and simple on purpose. What it knows of a world are the public tables: jobs, offers, orders.
 """
 
 from __future__ import annotations
