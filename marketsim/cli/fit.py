@@ -17,6 +17,10 @@ from marketsim.cli import console, options
 @click.option("--per", type=click.IntRange(1, 64), default=1, show_default=True, help="GPUs that a price is of.")
 @click.option("--gap", metavar="DURATION", help="Length of a tick of an availability trace, as in `10 min`.")
 @click.option("--tenant", help="Only this tenant of a workload.")
+@click.option(
+    "--draws", type=click.IntRange(2, 10_000), metavar="N", help="N draws of what a workload may be, for `sensitivity`."
+)
+@click.option("--at", default="demand.fitted", show_default=True, metavar="KEY", help="Where --draws are to be put.")
 @click.option("--picture", type=click.Path(path_type=pathlib.Path), help="PNG of the fit beside its record.")
 @options.quiet
 def command(
@@ -27,16 +31,21 @@ def command(
     per: int,
     gap: str | None,
     tenant: str | None,
+    draws: int | None,
+    at: str,
     picture: pathlib.Path | None,
     quiet: bool,
 ) -> None:
     """Fit a generator to FILE and print it for a scenario.
 
     prices: CSV time,price or date,region,instance,spot_usd_hour. availability: CSV tick,available. workload: CSV
-    job,submit_s,duration_s,gpus,... or any layout of `marketsim import`. What the fit is worth goes to stderr.
+    job,submit_s,duration_s,gpus,... or any layout of `marketsim import`. What the fit is worth goes to stderr. With
+    --draws: what the trace leaves open, drawn N times, for `marketsim sensitivity SCENARIO --inputs DRAWS.yaml`.
     """
     from marketsim.errors import Fault, InputError
 
+    if draws is not None and kind != "workload":
+        raise click.UsageError("--draws are of a workload")
     for path in (file, *([on_demand] if on_demand else [])):
         if not path.is_file():
             raise InputError(Fault("no such file", file=str(path)))
@@ -45,7 +54,7 @@ def command(
     elif kind == "availability":
         _availability(file, gap, quiet)
     else:
-        _workload(file, tenant, picture, quiet)
+        _workload(file, tenant, draws, at, picture, quiet)
 
 
 def _prices(
@@ -95,8 +104,10 @@ def _availability(file: pathlib.Path, gap: str | None, quiet: bool) -> None:
         console.note(line, quiet)
 
 
-def _workload(file: pathlib.Path, tenant: str | None, picture: pathlib.Path | None, quiet: bool) -> None:
-    """The block on stdout; what the fit is worth on stderr; the picture where it is asked for."""
+def _workload(
+    file: pathlib.Path, tenant: str | None, draws: int | None, at: str, picture: pathlib.Path | None, quiet: bool
+) -> None:
+    """The block, or its draws, on stdout; what the fit is worth on stderr; the picture where it is asked for."""
     from marketsim import plain_yaml
     from marketsim.demand import goodness
     from marketsim.demand.fit import fit_trace
@@ -107,7 +118,11 @@ def _workload(file: pathlib.Path, tenant: str | None, picture: pathlib.Path | No
     if picture is not None and picture.exists():
         raise InputError(Fault("is there already, and is left as it is", file=str(picture)))
     result = fit_trace(read_jobs(file).trace, tenant)
-    console.say(plain_yaml.dump({"demand": {"fitted": result.block()}}).rstrip())
+    document: dict[str, object] = {"demand": {"fitted": result.block()}}
+    if draws is not None:
+        blocks = (result.block(result.drawn(Dice(1, number).under("posterior"))) for number in range(draws))
+        document = {"draws": [{f"{at}.{key}": value for key, value in one.items() if key != "kind"} for one in blocks]}
+    console.say(plain_yaml.dump(document).rstrip())
     if not quiet:
         for line in goodness.lines(result, Dice(1)):
             console.note(line, quiet)

@@ -133,9 +133,14 @@ def input_uncertainty(
 
 
 def read_draws(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Draws of the inputs from a CSV: a column a setting by its dotted path, a row a draw. Raises InputError."""
+    """Draws of the inputs: a CSV with a column a setting by its dotted path, or YAML with `draws`, a list of mappings.
+
+    Raises InputError for fewer than 2 draws, and for what is neither.
+    """
     from marketsim import files, plain_yaml
 
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return _listed(files.read_yaml(path).data, path)
     rows = list(csv.reader(io.StringIO(files.read_text(path))))
     paths = [name.strip() for name in rows[0]] if rows else []
     if len(rows) < 3 or not all(paths) or len(set(paths)) < len(paths):
@@ -148,3 +153,11 @@ def read_draws(path: pathlib.Path) -> list[dict[str, Any]]:
                 Fault("a row has as many cells as the header", file=str(path), line=number, got=str(len(row)))
             )
     return [{name: plain_yaml.value(cell) for name, cell in zip(paths, row, strict=True)} for row in rows[1:]]
+
+
+def _listed(data: Any, path: pathlib.Path) -> list[dict[str, Any]]:
+    draws = data.get("draws") if isinstance(data, Mapping) else None
+    sound = isinstance(draws, list) and all(isinstance(one, Mapping) and one for one in draws)
+    if not isinstance(draws, list) or not sound or len(draws) < 2:
+        raise InputError(Fault("draws are a list of at least 2 mappings of dotted paths to values", file=str(path)))
+    return [dict(one) for one in draws]
