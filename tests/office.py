@@ -27,7 +27,7 @@ def converted(path: pathlib.Path, ending: str, folder: pathlib.Path) -> pathlib.
     own = f"-env:UserInstallation={(folder / 'office').as_uri()}"
     command = [_program("soffice"), own, "--headless", "--convert-to", ending, "--outdir", str(folder), str(path)]
     subprocess.run(command, check=True, timeout=PATIENCE_S, capture_output=True)
-    return folder / f"{path.stem}.{ending}"
+    return folder / f"{path.stem}.{ending.partition(':')[0]}"
 
 
 def pictures(deck: pathlib.Path, folder: pathlib.Path, dpi: int = 48) -> list[pathlib.Path]:

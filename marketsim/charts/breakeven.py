@@ -37,9 +37,9 @@ def figures(tables: Tables) -> Figures:
     if len(shown) == 1:
         table = whatif[[*shown, "policy", metric, "place", "base"]].reset_index(drop=True)
     winners = list(dict.fromkeys(best["policy"]))
-    settings = list(map(ranked.setting, shown))
+    moved = [ranked.setting(name) for name in shown]
     message = _message(best, base, shown, winners)
-    alt = said("chart.breakeven.alt", settings=settings, policies=winners)
+    alt = said("chart.breakeven.alt", settings=moved, policies=winners)
     turns = whatif.attrs.get("closed_form", ()) if len(shown) == 2 else ()
     marked = "closed_form" not in whatif.attrs  # a map of ways has no point at which the scenario stands
     kinds = {"note.base_point": marked, "note.hatched": len(shown) == 2, "note.closed_form": bool(turns)}
@@ -102,11 +102,13 @@ def _map(sheet: Sheet, figures: Figures) -> None:
         if here:
             outline = Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, fill=False, edgecolor=palette.INK, linewidth=2.2)
             axes.add_patch(outline)
-    for policy, first, last, y in _runs(table, columns, lines, across, up):
+    mark = (columns.index(base[across]), lines.index(base[up])) if figures.facts["marked"] else None
+    for policy, first, last, y in _runs(table, columns, lines, across, up, mark):
         tint = TINTS[winners.index(policy) % len(TINTS)]
         name = sheet.shortened(policy, SMALL, cell * (last - first + 1) - 0.06)
         box = {"facecolor": tint, "edgecolor": "none", "pad": 1.0}
-        sheet.write(axes, (first + last) / 2, y, name, SMALL, ha="center", va="center", bbox=box)
+        bold = (first, y) == mark
+        sheet.write(axes, (first + last) / 2, y, name, SMALL, bold, ha="center", va="center", bbox=box)
     for across_at, line in figures.facts["closed_form"]:
         x, y = np.interp(across_at, columns, range(len(columns))), lines.index(line)
         axes.plot([x, x], [y - 0.5, y + 0.5], color=palette.INK, linewidth=2.6, linestyle=(0, (2, 1)), zorder=4)
@@ -116,13 +118,16 @@ def _map(sheet: Sheet, figures: Figures) -> None:
 
 
 def _runs(
-    table: pd.DataFrame, columns: list[Any], lines: list[Any], across: str, up: str
+    table: pd.DataFrame, columns: list[Any], lines: list[Any], across: str, up: str, mark: tuple[int, int] | None
 ) -> list[tuple[str, int, int, int]]:
-    """(policy, first column, last column, line) of fields side by side with one winner, which is then named once."""
+    """(policy, first column, last column, line) of fields side by side with one winner, which is then named once.
+
+    The marked field stands for itself: its outline would cut through a name.
+    """
     found: list[tuple[str, int, int, int]] = []
     for row in sorted(rows(table), key=lambda one: (lines.index(one[up]), columns.index(one[across]))):
         x, y, policy = columns.index(row[across]), lines.index(row[up]), str(row["policy"])
-        if found and found[-1][0] == policy and found[-1][2:] == (x - 1, y):
+        if found and found[-1][0] == policy and found[-1][2:] == (x - 1, y) and mark not in ((x, y), (x - 1, y)):
             found[-1] = (policy, found[-1][1], x, y)
         else:
             found.append((policy, x, x, y))
@@ -132,11 +137,10 @@ def _runs(
 def _settings(sheet: Sheet, axes: Any, across: str, up: str | Said) -> None:
     frame = axes.get_position()
     x, y = (frame.x0 + frame.x1) / 2, frame.y0 - 0.3 / sheet.height
-    sheet.write(
-        sheet.figure, x, y, ranked.setting(across) + " →", SMALL + 0.5, colour=palette.QUIET, ha="center", va="top"
-    )
+    words = sheet.locale.setting(across) + " →"
+    sheet.write(sheet.figure, x, y, words, SMALL + 0.5, colour=palette.QUIET, ha="center", va="top")
     at = (0.16 / sheet.width, (sheet.top - 0.1) / sheet.height)
-    words = ranked.setting(up) + " ↑" if isinstance(up, str) else sheet.locale.say(up)
+    words = sheet.locale.setting(up) + " ↑" if isinstance(up, str) else sheet.locale.say(up)
     sheet.write(sheet.figure, *at, words, SMALL + 0.5, colour=palette.QUIET, va="center")
 
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 4  # policies in one sentence
 MOST_ROWS = 20  # policies in one chart
-SPELLED = {"usd": "USD", "gpu": "GPU", "gpus": "GPUs", "kwh": "kWh", "kw": "kW", "gb": "GB", "pue": "PUE"}
-PARTS = ("demand", "supply", "market", "network", "levers", "policies", "finance", "experiment")  # of a scenario
 
 
 def kinds(tables: Tables) -> dict[str, str]:
@@ -106,19 +104,9 @@ def left_out(ranking: pd.DataFrame, most: int) -> tuple[Said, ...]:
     return (said("note.left_out", n=len(ranking) - most),) if len(ranking) > most else ()
 
 
-def setting(path: str) -> str:
-    """A dotted path as words: `supply.aws-p5.usd_per_gpu_hour` is `aws-p5 · USD per GPU-hour`."""
-    parts = path.split(".")
-    parts = parts[1:] if len(parts) > 1 and parts[0] in PARTS else parts
-    return " · ".join(_spelled(part) for part in parts)
-
-
-def _spelled(key: str) -> str:
-    """A key as its words are written: with the units' own capitals."""
-    if "_" not in key:
-        return SPELLED.get(key, key)
-    words = " ".join(SPELLED.get(word, word) for word in key.split("_"))
-    return words.replace("GPU hour", "GPU-hour")
+def setting(path: str) -> Said:
+    """A dotted path in the reader's words: `supply.aws-p5.usd_per_gpu_hour` is `aws-p5 · USD per GPU-hour`."""
+    return said("value.setting", path=path)
 
 
 def metric_words(metric: str) -> Said | str:

@@ -42,7 +42,7 @@ def figures(tables: Tables) -> Figures:
 def paint(sheet: Sheet, figures: Figures) -> None:
     """Two bars a setting from the base: light for the low end, dark for the high one, each end's value at its tip."""
     table, metric = figures.table, figures.facts["metric"]
-    names = [ranked.setting(str(name)) for name in table["setting"]]
+    names = [sheet.locale.setting(str(name)) for name in table["setting"]]
     room = 1.5 if sheet.narrow else 2.6
     axes, places = sheet.rows(names, room, right=0.1, bottom=0.3)
     ends = table[["at_low", "at_high"]].to_numpy(float)

@@ -12,7 +12,7 @@ REPLICATIONS = 4
 POLICIES = (  # of the scenario's: one for each way to get compute, so that a minute is enough
     "cloud-only", "spot-first", "cheapest", "rent-and-burst", "rent-more", "build", "edge-for-serving", "mixed",
 )  # fmt: skip
-GRID = {"prices_at": (0.5, 1.0, 2.0), "needs_at": (1.0, 2.0)}  # six what-ifs: as many as a minute allows
+GRID = {"prices_at": (0.5, 1.0, 2.0), "needs_at": (1.0, 1.5)}  # six what-ifs: as many as a minute allows
 GRID_REPLICATIONS, GRID_POLICIES = 2, 3
 
 

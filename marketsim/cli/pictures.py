@@ -64,7 +64,7 @@ def add_grid(
         replications,
         policies=list(policies) or known[:MOST_COMPARED],
         seed=int(results.stamp.get("seed", scenario.seed)),
-        run_hash=str(results.stamp.get("hash", "")),
+        known=results,
         **run,
     )
     folders.place(folder / GRID, (json.dumps(made.to_json(), ensure_ascii=False, allow_nan=False) + "\n").encode())

@@ -18,8 +18,10 @@ from marketsim.errors import Fault, InputError, nearest
 
 FORMATS = (
     "usd", "usd_full", "price", "share", "points", "count", "number", "gpus", "hours", "months", "chance", "names",
-    "measure", "items",
+    "measure", "items", "setting",
 )  # fmt: skip
+PARTS = ("demand", "supply", "market", "network", "levers", "policies", "finance", "experiment")  # of a scenario
+SPELLED = {"usd": "USD", "gpu": "GPU", "gpus": "GPUs", "kwh": "kWh", "kw": "kW", "gb": "GB", "pue": "PUE"}
 _EN = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 _ZH = ((1e12, "万亿"), (1e8, "亿"), (1e4, "万"))
 _SIGNS = {"USD": "$", "CNY": "¥", "EUR": "€", "GBP": "£"}
@@ -181,8 +183,19 @@ class Locale:
         return "<0.1%" if share < 0.001 else ">99.9%" if share > 0.999 else self.share(round(share, 3))
 
     def names(self, names: Any) -> str:
-        """Names one after the other."""
-        return ("、" if self.lang == "zh" else ", ").join(str(name) for name in names)
+        """Names one after the other; sentences among them are said."""
+        words = (self.say(name) if isinstance(name, Said) else str(name) for name in names)
+        return ("、" if self.lang == "zh" else ", ").join(words)
+
+    def setting(self, path: str) -> str:
+        """A dotted path as words, keys that this language knows in its own.
+
+        >>> Locale().setting("supply.aws-p5.usd_per_gpu_hour"), Locale("zh").setting("supply.own.usd_per_kwh")
+        ('aws-p5 · USD per GPU-hour', 'own · 每千瓦时美元')
+        """
+        parts = path.split(".")
+        parts = parts[1:] if len(parts) > 1 and parts[0] in PARTS else parts
+        return " · ".join(i18n.KINDS[self.lang].get(f"key.{part}") or _spelled(part) for part in parts)
 
     def measure(self, pair: tuple[str, float | None]) -> str:
         """A metric's name and its value, as `metric` writes it."""
@@ -221,6 +234,14 @@ def _plain(value: float) -> str:
     """Three figures without noughts that say nothing."""
     text = _three(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _spelled(key: str) -> str:
+    """A key as its words are written: with the units' own capitals."""
+    if "_" not in key:
+        return SPELLED.get(key, key)
+    words = " ".join(SPELLED.get(word, word) for word in key.split("_"))
+    return words.replace("GPU hour", "GPU-hour")
 
 
 class _Places(string.Formatter):

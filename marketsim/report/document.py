@@ -69,6 +69,15 @@ class Document:
         return self.locale.say(sentence)
 
     @property
+    def rate(self) -> str:
+        """At which rate sums are shown, where that is not USD; empty otherwise."""
+        here = self.locale
+        if here.currency == "USD":
+            return ""
+        source, date = here.source or "–", here.as_of or "–"
+        return here.text("report.currency", currency=here.currency, rate=f"{here.per_usd:g}", date=date, source=source)
+
+    @property
     def stamp_line(self) -> str:
         """One line that says which run this is."""
         return " · ".join([self.name, *self.stamp.values()])

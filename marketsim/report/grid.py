@@ -10,12 +10,13 @@ import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from marketsim.charts import ranked
 from marketsim.errors import Fault, InputError
 from marketsim.experiment.results import Results
+from marketsim.i18n.locale import Said
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ class Axis:
     base: int
 
     @property
-    def label(self) -> str:
+    def label(self) -> Said:
         """What it is called beside its slider."""
         return ranked.setting(self.path)
 
@@ -188,13 +189,14 @@ def make(
     sliders: Sequence[Slider],
     replications: int = 5,
     metrics: Sequence[str] = METRICS,
-    run_hash: str = "",
+    known: Results | None = None,
     **run: Any,
 ) -> Grid:
     """Run every combination of the sliders' values.
 
-    run_hash: of the results that the grid goes with. run: policies, seed, runner, progress, as
-    `experiment.points.run_points` takes them. Raises InputError above 1,000 combinations.
+    known: the results that the grid goes with; what of them is the scenario as it stands is not run again. run:
+    policies, seed, runner, progress, as `experiment.points.run_points` takes them. Raises InputError above 1,000
+    combinations.
     """
     from marketsim.experiment.points import run_points
 
@@ -211,8 +213,25 @@ def make(
         }
         for place in places
     ]
-    found = run_points(scenario, edits, replications=replications, **run)
-    return of_results(axes, dict(zip(places, found, strict=True)), metrics, run_hash)
+    cells: dict[Place, Results] = {}
+    base = tuple(axis.base for axis in axes)
+    if known is not None:
+        part = _part(known, list(run.get("policies") or scenario.policies), replications)
+        cells = {} if part is None else {base: part}
+    todo = [(place, edit) for place, edit in zip(places, edits, strict=True) if place not in cells]
+    found = run_points(scenario, [edit for _, edit in todo], replications=replications, **run)
+    cells |= dict(zip((place for place, _ in todo), found, strict=True))
+    run_hash = "" if known is None else str(known.stamp.get("hash", ""))
+    return of_results(axes, {place: cells[place] for place in places}, metrics, run_hash)
+
+
+def _part(known: Results, policies: list[str], replications: int) -> Results | None:
+    """The first replications of some policies of a study; None where it does not have them all."""
+    wanted = range(replications)
+    if not all(policy in known.rows and all(one in known.rows[policy] for one in wanted) for policy in policies):
+        return None
+    rows = {policy: {one: known.rows[policy][one] for one in wanted} for policy in policies}
+    return replace(known, rows=rows, failures=(), stamp={**known.stamp, "replications": replications})
 
 
 def _plain(value: Any) -> Any:

@@ -138,7 +138,7 @@ def _sliders(grid: Grid, locale: Locale) -> dict[str, Any]:
     metrics = list(next(iter(first.means.values())))
     cells = {",".join(map(str, place)): _shown(grid, cell, metrics, locale) for place, cell in grid.cells.items()}
     axes = [
-        {"label": one.label, "texts": list(one.texts), "base": one.base, "most": len(one.values) - 1}
+        {"label": locale.say(one.label), "texts": list(one.texts), "base": one.base, "most": len(one.values) - 1}
         for one in grid.axes
     ]
     data = json.dumps({"axes": axes, "cells": cells}, ensure_ascii=False, separators=(",", ":"))

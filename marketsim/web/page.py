@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from marketsim.charts import ranked
 from marketsim.i18n.locale import Locale, locale_of
 from marketsim.report import document, html, tables
 from marketsim.report.knobs import Slider, sliders
@@ -44,7 +43,7 @@ def render(known: Page, question: Asked, run: Run, pinned: tuple[Asked, Run] | N
         "description": found.description,
         "scenarios": list(known.sources),
         "policies": list(found.policies),
-        "sliders": [_slider(one, question) for one in sliders(found)],
+        "sliders": [_slider(one, question, locale) for one in sliders(found)],
         "most_quick": MOST_QUICK,
         "other_lang": question.query(lang="zh" if question.lang == "en" else "en"),
     }
@@ -59,11 +58,11 @@ def _environment() -> Any:
     )
 
 
-def _slider(one: Slider, question: Asked) -> dict[str, Any]:
+def _slider(one: Slider, question: Asked, locale: Locale) -> dict[str, Any]:
     place = question.moved.get(one.path, one.base)
     return {
         "path": one.path,
-        "label": ranked.setting(one.path),
+        "label": locale.setting(one.path),
         "most": len(one.values) - 1,
         "place": place,
         "base": one.base,
