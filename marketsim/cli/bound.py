@@ -43,13 +43,13 @@ def command(
     that of the best policy less the bound.
     """
     from marketsim import build
-    from marketsim.cli.studying import asked
+    from marketsim.cli.studying import asked, slot_of
     from marketsim.experiment import study as studies
     from marketsim.experiment.bound.market import lower_bound
     from marketsim.experiment.bound.regret import regrets
     from marketsim.experiment.statistics.interval import t_interval
 
-    slot_s = _slot_s(slot)
+    slot_s = slot_of(slot)
     with asked(scenario, edits, policies, replications or REPLICATIONS, seed, workers, quiet) as study:
         count = study.how["replications"]
         bounds = {r: lower_bound(build.build(study.scenario, r, seed), slot_s) for r in range(count)}
@@ -70,19 +70,6 @@ def command(
     else:
         _show(found, least, count, slot, sorted({one.status for one in bounds.values()}), results.confidence)
     return results.exit_code
-
-
-def _slot_s(slot: str) -> int:
-    from marketsim import units
-    from marketsim.errors import Fault, InputError
-
-    try:
-        slot_s = units.duration_s(slot)
-    except ValueError as error:
-        raise InputError(Fault(f"--slot: {error}", got=slot)) from None
-    if slot_s < 1:
-        raise InputError(Fault("--slot: out of range", got=slot, allowed="at least 1 s"))
-    return slot_s
 
 
 def _plain(value: object) -> object:

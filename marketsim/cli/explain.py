@@ -26,7 +26,14 @@ MOST = 40  # decisions that are printed
 @click.option("--service", metavar="NAME", help="The service, by its name.")
 @click.option("--policy", metavar="NAME", help="The policy; the best one of the results where not given.")
 @click.option("-r", "--replication", type=click.IntRange(0), default=0, show_default=True, help="Which throw.")
-@click.option("--slot", metavar="DURATION", help="For --contract: length of the hindsight bound's slots.")
+@click.option(
+    "--slot",
+    default="1 d",
+    show_default=True,
+    metavar="DURATION",
+    help="For --contract and --service: length of the hindsight bound's slots.",
+)
+@click.option("--picture", type=click.Path(path_type=pathlib.Path), help="For --job: its story as PNG or SVG.")
 @options.as_json
 def command(
     results: pathlib.Path,
@@ -35,7 +42,8 @@ def command(
     service: str | None,
     policy: str | None,
     replication: int,
-    slot: str | None,
+    slot: str,
+    picture: pathlib.Path | None,
     as_json: bool,
 ) -> int:
     """Say why.
@@ -44,21 +52,30 @@ def command(
     finish and slack, the rule's reason, and what hindsight would have done. Give one of --job, --contract, --service.
     """
     from marketsim.build import build, policy_of
-    from marketsim.errors import InputError
+    from marketsim.cli.studying import slot_of
+    from marketsim.errors import Fault, InputError
     from marketsim.experiment import explain
+    from marketsim.experiment.bound.market import lower_bound
 
     if sum(one is not None for one in (job, contract, service)) != 1:
         raise InputError("say what to explain: one of --job, --contract, --service")
+    if picture is not None and (job is None or picture.suffix not in (".png", ".svg")):
+        allowed = "a name that ends in .png or .svg, for a --job"
+        raise InputError(Fault("--picture: there is no such picture", got=str(picture), allowed=allowed))
+    slot_s = slot_of(slot)
     scenario, seed, name, antithetic = _asked(results, policy)
     throw, mirrored = divmod(replication, 2) if antithetic else (replication, 0)
     world = build(scenario, throw, seed, bool(mirrored))
     chosen = policy_of(scenario, name)
     if job is not None:
-        found = explain.of_job(world, chosen, _job(world, job))
+        number = _job(world, job)
+        found = explain.of_job(world, chosen, number)
+        if picture is not None:
+            _draw(picture, world, found, number, name)
     elif service is not None:
-        found = explain.of_service(world, chosen, _service(world, service))
+        found = explain.of_service(world, chosen, _service(world, service), lower_bound(world, slot_s))
     else:
-        found = _contract(world, chosen, int(contract or 0), slot)
+        found = _contract(world, chosen, int(contract or 0), slot_s)
     if as_json:
         console.say(json.dumps(_document(found, name, replication), ensure_ascii=False))
     else:
@@ -108,16 +125,43 @@ def _service(world: World, text: str) -> int:
     return names.index(text)
 
 
-def _contract(world: World, chosen: Any, contract: int, slot: str | None) -> Explained:
-    from marketsim import units
+def _draw(picture: pathlib.Path, world: World, found: Explained, job: int, policy: str) -> None:
+    """The job's story on a time line."""
+    import pandas as pd
+
+    from marketsim.charts import saving, story
+    from marketsim.charts.chart import NothingToDraw
+    from marketsim.errors import InputError
+    from marketsim.experiment import folder as folders
+    from marketsim.i18n.locale import locale_of
+    from marketsim.metrics.measured import Measured
+    from marketsim.report import run_tables
+
+    assert found.ledger is not None
+    table = run_tables.story(Measured(world, found.ledger), job, policy)
+    try:
+        offers = pd.DataFrame({"offer": [one.id for one in world.offers], "kind": [one.kind for one in world.offers]})
+        figures = story.CHART.figures({"story": table, "offers": offers})
+    except NothingToDraw as error:
+        raise InputError(f"--picture: {error}") from None
+    figure = story.CHART.draw(figures)
+    if picture.suffix == ".svg":
+        locale = locale_of("en")
+        message, alt = locale.say(figures.message), story.CHART.alt(figures, locale)
+        folders.place(picture, saving.svg(figure, "story", message, alt).encode())
+    else:
+        folders.place(picture, saving.png(figure))
+    console.note(f"{found.thing}: {picture}")
+
+
+def _contract(world: World, chosen: Any, contract: int, slot_s: int) -> Explained:
     from marketsim.errors import Fault, InputError
     from marketsim.experiment import explain
     from marketsim.experiment.bound.market import lower_bound
 
     try:
-        slot_s = units.duration_s(slot) if slot is not None else None
         found = explain.of_contract(world, chosen, contract)
-    except (IndexError, ValueError) as error:
+    except IndexError as error:
         raise InputError(Fault(str(error))) from None
     about = explain.in_plan(lower_bound(world, slot_s), found.about["offer"])
     found.hindsight = about

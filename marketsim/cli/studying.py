@@ -57,6 +57,20 @@ def asked(
         runner.close()
 
 
+def slot_of(slot: str) -> int:
+    """Seconds of `--slot`, the length of a slot of the hindsight bound."""
+    from marketsim import units
+    from marketsim.errors import Fault, InputError
+
+    try:
+        slot_s = units.duration_s(slot)
+    except ValueError as error:
+        raise InputError(Fault(f"--slot: {error}", got=slot)) from None
+    if slot_s < 1:
+        raise InputError(Fault("--slot: out of range", got=slot, allowed="at least 1 s"))
+    return slot_s
+
+
 def settings_of(texts: tuple[str, ...]) -> tuple[list[Setting], int | None]:
     """Settings of `--over`, and the count that one of them asks for."""
     from marketsim.experiment import points

@@ -342,15 +342,32 @@ def in_plan(bound: Any, offer: str) -> str | None:
     return f"the plan of the hindsight bound commits at {offer} to {told}{more} (parts of instances are allowed it)"
 
 
-def of_service(world: World, policy: Any, service: int) -> Explained:
-    """When a service was scaled, where and why. Raises IndexError for a service that the world does not have."""
+def in_requests(bound: Any, service: str) -> str | None:
+    """Where the plan of a hindsight bound serves a service, in words; None without a bound."""
+    if bound is None:
+        return None
+    shares = bound.requests.get(service)
+    if not shares:
+        return "the bound says nothing of this service: its lost requests have no value, or no plan was found"
+    where = sorted((one for one in shares.items() if one[0] is not None), key=lambda one: (-one[1], one[0]))
+    told = ", ".join(f"{share:.1%} of the requests at {offer}" for offer, share in where) or "no request"
+    lost = f"; it loses {shares[None]:.1%}" if shares.get(None) else ""
+    return f"the plan of the hindsight bound serves {told}{lost} (parts of replicas are allowed it)"
+
+
+def of_service(world: World, policy: Any, service: int, bound: Any = None) -> Explained:
+    """When a service was scaled, where and why. Raises IndexError for a service that the world does not have.
+
+    bound: the `Bound` of the world, whose plan says where hindsight served it over the whole run.
+    """
     if not 0 <= service < len(world.services):
         raise IndexError(f"there is no service {service}")
     recorder = _ServiceRecorder(world, service)
     ledger = run(world, watched(policy, recorder.around, _explaining))
     need = world.services[service].requests_per_s
-    about = {"service": world.services[service].name, "mean_requests_per_s": need.mean(0, world.horizon_s)}
-    return Explained(f"service {world.services[service].name}", about, recorder.decisions, [], None, ledger)
+    name = world.services[service].name
+    about = {"service": name, "mean_requests_per_s": need.mean(0, world.horizon_s)}
+    return Explained(f"service {name}", about, recorder.decisions, [], in_requests(bound, name), ledger)
 
 
 class _ServiceRecorder(_Recorder):

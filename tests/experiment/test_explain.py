@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pathlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from marketsim.demand.job import NEVER, JobTable, Need
+from marketsim.cli.main import main
+from marketsim.demand.job import NEVER, JobTable, Need, Service
 from marketsim.engine.run import run
 from marketsim.experiment import explain
+from marketsim.experiment.bound.market import lower_bound
 from marketsim.experiment.trial_world import trial_world
 from marketsim.ledger import TABLES
 from marketsim.path import Path
@@ -23,6 +28,16 @@ from marketsim.units import DAY_S, HOUR_S, UNLIMITED
 from marketsim.world import World
 
 MANY = Path.constant(UNLIMITED)
+SCENARIO = """\
+name: tiny
+horizon: 5 d
+demand:
+  train: {kind: training, arrivals: {kind: calendar, every: 1 d}, work_gpu_hours: {kind: constant, value: 4}}
+supply:
+  cloud: {kind: on_demand, provider: AWS, shape: {gpu: H100, gpus: 1}, usd_per_gpu_hour: 2}
+policies:
+  cloud-only: {placement: {kind: on_demand_only}}
+"""
 
 
 @pytest.fixture
@@ -110,3 +125,34 @@ def test_a_services_story_tells_each_change_of_its_replicas() -> None:
     assert "spot" in found.decisions[0].reason
     usd = {one.offer: one.usd for one in found.decisions[0].options}
     assert usd["cloud"] == pytest.approx(40.0 * 0.25 / 6 / 3600 * 1000)  # a quarter of a machine, 6 requests a second
+
+
+def test_hindsight_tells_where_a_service_would_have_been_served_and_what_of_no_value_it_cannot_say() -> None:
+    """2 requests a second: a replica for 3 USD an hour serves 4; a request lost costs 0.002, so 14.40 USD an hour."""
+    chat = Service("chat", Path.constant(2.0), Need("chat"), {"H100": 4.0}, 0.002)
+    cloud = Offer("cloud", "on_demand", Shape("H100"), launchable=MANY, keepable=MANY, price=Path.constant(3.0))
+    made = World(DAY_S, JobTable.empty(), (cloud,), services=(chat,), drain_s=0)
+    policy = Policy("p", queueing.KINDS["fifo"](), placement.KINDS["on_demand_only"]())
+    told = explain.of_service(made, policy, 0, lower_bound(made, HOUR_S)).hindsight
+    assert told is not None
+    assert "serves 100.0% of the requests at cloud (" in told
+    cheap = replace(made, services=(replace(chat, usd_per_lost_request=0.00001),))
+    assert "serves no request; it loses 100.0%" in str(explain.in_requests(lower_bound(cheap, HOUR_S), "chat"))
+    free = replace(made, services=(replace(chat, usd_per_lost_request=0.0),))
+    assert "the bound says nothing of this service" in str(explain.in_requests(lower_bound(free, HOUR_S), "chat"))
+    assert explain.of_service(made, policy, 0).hindsight is None
+
+
+def test_the_command_draws_a_jobs_story_and_refuses_other_pictures(
+    tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.yaml").write_text(SCENARIO)
+    out = str(tmp_path / "out")
+    assert main(("run", str(tmp_path / "s.yaml"), "-n", "1", "-j", "1", "-q", "--no-pictures", "--out", out)) == 0
+    for name, begin in (("a.png", b"\x89PNG"), ("a.svg", b"<svg")):
+        assert main(("explain", out, "--job", "0", "--picture", str(tmp_path / name))) == 0
+        assert (tmp_path / name).read_bytes().lstrip().startswith(begin)
+    capfd.readouterr()
+    for words in (("--job", "0", "--picture", "a.gif"), ("--contract", "0", "--picture", "a.png")):
+        assert main(("explain", out, *words)) == 2
+        assert "--picture" in capfd.readouterr().err

@@ -55,7 +55,8 @@ class Bound:
     value_usd: of total_cost_usd for given work, of total_with_penalties_usd without; infinity where the work cannot be
     done at all, minus infinity where nothing was found in time. status: `optimal`, `time limit`, `infeasible`, or why
     not. gap: what is left between bound and best plan found with whole blocks, as a share. plan: for each offer
-    (from_s, instances) committed in the programme's optimum, in order of time.
+    (from_s, instances) committed in the programme's optimum, in order of time. requests: for each service of which the
+    programme says anything, the share of its requests by offer there, under None what is lost.
     """
 
     value_usd: float
@@ -65,6 +66,7 @@ class Bound:
     seconds: float
     gap: float = 0.0
     plan: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
+    requests: Mapping[str, Mapping[str | None, float]] = field(default_factory=dict)
 
 
 def lower_bound(
@@ -115,6 +117,7 @@ def lower_bound(
         seconds=time.perf_counter() - began,
         gap=solved.gap,
         plan={} if solved.x is None else _plan(world, market, solved.x),
+        requests={} if solved.x is None else _requests(world, market, solved.x),
     )
 
 
@@ -136,6 +139,20 @@ def _most_of_use(world: World, rates: Rates, jobs: work.Jobs) -> Floats:
             if rates.requests[row, number] > 0:
                 most[number] += float(service.requests_per_s.values.max()) / rates.requests[row, number]
     return np.minimum(np.ceil(most) + 1, UNLIMITED)
+
+
+def _requests(world: World, market: supply.Supply, x: Floats) -> dict[str, dict[str | None, float]]:
+    """Shares of each service's requests that the programme's optimum serves at each offer, or loses."""
+    shares: dict[str, dict[str | None, float]] = {}
+    for number, parts in sorted(market.serving.items()):
+        done = {
+            None if offer is None else world.offers[offer].id: float(x[columns].sum()) * rate
+            for offer, columns, rate in parts
+        }
+        total = sum(done.values())
+        if total > 0:
+            shares[world.services[number].name] = {offer: amount / total for offer, amount in done.items() if amount}
+    return shares
 
 
 def _plan(world: World, market: supply.Supply, x: Floats) -> dict[str, tuple[tuple[int, float], ...]]:

@@ -25,6 +25,7 @@ def add_services(supply: Supply, rates: Rates, served: Served | None) -> None:
                 rows = supply.program.add_rows(wanted, wanted, supply.grid.count)
                 lost = supply.program.add_columns(supply.grid.count, service.usd_per_lost_request * HOUR_S, wanted)
                 supply.program.put(rows, lost, 1.0)
+                supply.serving[number] = [(None, lost, 1.0)]
                 _add_capacity(supply, rates, number, service, rows)
         else:
             done = supply.program.add_columns(supply.grid.count, 0.0, wanted)
@@ -37,9 +38,12 @@ def add_services(supply: Supply, rates: Rates, served: Served | None) -> None:
 def _add_capacity(supply: Supply, rates: Rates, number: int, service: Service, rows: Ints) -> None:
     """What serves the requests of rows: replicas on instances, and tokens."""
     program, grid = supply.program, supply.grid
+    serving = supply.serving.setdefault(number, [])
     for index, offer in enumerate(supply.world.offers):
         if rates.requests[number, index] > 0 and supply.can_run(index):
-            program.put(rows, supply.use(index), rates.requests[number, index])
+            columns, rate = supply.use(index), float(rates.requests[number, index])
+            program.put(rows, columns, rate)
+            serving.append((index, columns, rate))
         elif setup.may_serve_tokens(service, offer):
             usd = (service.input_tokens or 0.0) * (offer.usd_per_input_token or 0.0)
             usd += (service.output_tokens or 0.0) * (offer.usd_per_output_token or 0.0)
@@ -47,6 +51,7 @@ def _add_capacity(supply: Supply, rates: Rates, number: int, service: Service, r
             each = np.full(grid.count, usd * HOUR_S)
             columns = program.add_columns(grid.count, each, limit)
             program.put(rows, columns, 1.0)
+            serving.append((index, columns, 1.0))
             supply.pay(offer.provider, columns, each)
 
 

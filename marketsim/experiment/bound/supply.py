@@ -25,7 +25,8 @@ class Supply:
     """Columns of instance-hours, filled while the programme is put together.
 
     room[offer]: rows (slots,) that say how many instance-hours there are; an offer without limit or commitment has
-    none. usage[provider]: (columns, USD each) that its credits may pay for.
+    none. usage[provider]: (columns, USD each) that its credits may pay for. serving[service]: offers with columns that
+    serve it and hours of one request a second that one of a column gives; offer None for what is lost.
     """
 
     program: Program
@@ -36,6 +37,7 @@ class Supply:
     busy_usd: dict[int, float] = field(default_factory=dict)
     usage: dict[str, list[tuple[Ints, Floats]]] = field(default_factory=dict)
     signed: dict[int, list[tuple[Ints, Ints]]] = field(default_factory=dict)  # offer -> (periods, columns of blocks)
+    serving: dict[int, list[tuple[int | None, Ints, float]]] = field(default_factory=dict)
 
     def use(self, offer: int) -> Ints:
         """New columns (slots,) of instance-hours used at an offer."""
