@@ -53,8 +53,25 @@ def _free_at_s(engine: Engine, pool: Pool, job: JobState) -> int | None:
     return None
 
 
-def would_delay(engine: Engine, job: JobState, offer: str, first: Shadow) -> bool:
-    """Whether a start would, by the estimate, still hold the pool when the first in the queue could start."""
-    if engine.pool_of[offer].index != first.pool:
-        return False
-    return engine.kernel._now + engine.view.run_s(job, offer) > first.at_s
+class Guard:
+    """Keeps a place for the first blocked job of a pass; where and when is worked out once it is asked for."""
+
+    def __init__(self, engine: Engine, first: JobState) -> None:
+        self._engine = engine
+        self._first = first
+        self._known = False
+        self._shadow: Shadow | None = None
+
+    def would_be_late(self, job: JobState, offer: str) -> bool:
+        """Whether, by the estimate, a start would still hold the pool when the first could start there.
+
+        Starts on offers without commitments, which is all that goes unasked, do not change what is worked out.
+        """
+        pool = self._engine.pool_of[offer]
+        if not pool.committed:
+            return False
+        if not self._known:
+            self._known, self._shadow = True, shadow(self._engine, self._first)
+        if self._shadow is None or pool.index != self._shadow.pool:
+            return False
+        return self._engine.kernel._now + self._engine.view.run_s(job, offer) > self._shadow.at_s

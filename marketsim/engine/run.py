@@ -442,8 +442,7 @@ class Engine:
         waiting.wake(self.kernel._now)
         heads = waiting.heads()
         aside: list[Entry] = []
-        shadow: easy.Shadow | None = None
-        first_blocked = False
+        guard: easy.Guard | None = None
         while heads:
             line = heads[0][2]
             entry = waiting.head(line)
@@ -452,7 +451,7 @@ class Engine:
                 continue
             job = entry[3]
             placed = place(job, view, "news")
-            if type(placed) is say.Start and shadow is not None and easy.would_delay(self, job, placed.offer, shadow):
+            if type(placed) is say.Start and guard is not None and guard.would_be_late(job, placed.offer):
                 placed = say.WAIT
             if type(placed) is say.Start:
                 waiting.leave(job)
@@ -461,8 +460,8 @@ class Engine:
             elif placed is None and self.queue.preempts and self._make_room(job, entry):
                 heads = waiting.heads()  # the one that was stopped waits too
             else:
-                if self._easy and not first_blocked:
-                    shadow, first_blocked = easy.shadow(self, job), True
+                if self._easy and guard is None:
+                    guard = easy.Guard(self, job)
                 if placed is None:
                     _next_head(heads, None, line)
                 else:
