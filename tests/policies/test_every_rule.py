@@ -124,6 +124,15 @@ class Touches(Honest):
         yield from super().decide(view)
 
 
+class Corrects(Honest):
+    """Doubles an estimate, as the engine does when a job has run past it."""
+
+    def decide(self, view: View) -> Iterator[Start]:
+        for job in view.running():
+            job.estimate *= 2
+        yield from super().decide(view)
+
+
 class Remembers(Honest):
     runs = 0
 
@@ -157,6 +166,7 @@ class Restless(Honest):
         (Foresees, "future"),
         (Opens, "future"),
         (Touches, "touches"),
+        (Corrects, "touches"),
         (Remembers, "same"),
         (Impossible, "runs"),
         (Restless, "runs"),
