@@ -12,6 +12,7 @@ from marketsim.demand.job import Need, Service
 from marketsim.errors import Fault, InputError, nearest
 from marketsim.path import Path
 from marketsim.policies.procurement import terms
+from marketsim.prices.catalogue import CLOSED
 from marketsim.settings import Kind
 from marketsim.supply.kind import pricing_order
 
@@ -110,6 +111,8 @@ def _amount(offer: Any, instances: int, path: str) -> Iterator[Fault]:
 def _offers(scenario: Scenario) -> Iterator[Fault]:
     for name, offer in scenario.supply.items():
         path = f"supply.{name}"
+        if offer.provider in CLOSED:
+            yield Fault(CLOSED[offer.provider], key=f"{path}.provider", got=offer.provider)
         data = offer.model_dump(mode="json")
         for below, workload in named(data, path, ("data_here", "serves")):
             if workload not in scenario.demand:

@@ -122,6 +122,7 @@ MORE = {
     "a contract that was over": ("age: 2 months", "age: 12 months", "is over before the scenario starts"),
     "a contract for servers": ("contracts: [{offer: rent, ins", "contracts: [{offer: own, ins", "has no contracts"),
     "servers that are rented": ("buy: [{offer: own", "buy: [{offer: cloud", "cannot be bought"),
+    "a provider that is gone": ("provider: RunPod", "provider: FloydHub", "FloydHub has closed"),
     "an unknown agreement": ("preset: aws", "preset: azur", "Did you mean azure?"),
     "tiers without a last one": (", {usd_per_gb: 0.09}", "", "the last has none"),
 }  # fmt: skip
