@@ -158,6 +158,8 @@ class Pool:
             else:
                 free[seat] = amount if instance.state == UP else 0
         room = max(min(self.launchable, self.quota) - self.metered + released, 0)
+        if need.instances >= self.shut_from:
+            room = 0  # no seats that are up: what leaves could not be launched anew
         if need.instances == 1:
             return bool(room) or any(amount >= need.milli for amount in free.values())
         return self._group_would_fit(need.instances, room, free)
