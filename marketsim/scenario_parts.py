@@ -45,7 +45,7 @@ class Ends(Settings):
     drain: settings.Duration = Field(default=30 * units.DAY_S, description="the most that unfinished work gets")
     backlog: str = Field(
         default="on_demand",
-        description="whose price unfinished work is charged at: on_demand, or a metered offer by name",
+        description="whose price work that is not done is charged at: on_demand, or a metered offer by name",
     )
     contracts: Literal["obligation_less_resale"] = Field(
         default="obligation_less_resale", description="how contracts that go on are valued"
