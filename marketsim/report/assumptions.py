@@ -50,7 +50,10 @@ def date_in(text: str) -> str:
 
 def value_text(value: Any, most: int = 90) -> str:
     """A setting in short: scalars as they are, mappings as `key value`."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and value.get("kind") == "constant":
+        given = [one for key, one in value.items() if key != "kind" and one not in (None, [], {})]
+        text = value_text(given[0]) if len(given) == 1 else ", ".join(map(value_text, given))
+    elif isinstance(value, Mapping):
         inside = [f"{key} {value_text(one)}" for key, one in value.items() if one not in (None, [], {})]
         text = ", ".join(inside)
     elif isinstance(value, list | tuple):

@@ -17,6 +17,7 @@ from marketsim.report.knobs import Slider, sliders
 from marketsim.scenario import Scenario
 
 MOST_QUICK = 5  # replications of an address
+MOST_FIRST = 6  # policies that are shown where none is chosen, so that the first figures come soon
 MOST_RUN = 2_000  # of a run that was asked for
 
 
@@ -53,7 +54,7 @@ def read(query: Sequence[tuple[str, str]], scenarios: Mapping[str, Any], load: A
     if name not in scenarios:
         raise InputError(Fault("no scenario has this name", got=name[:80], hint=nearest(name, scenarios)))
     scenario = load(name)
-    chosen = tuple(dict.fromkeys(parts.get("policy", ()))) or tuple(scenario.policies)
+    chosen = tuple(dict.fromkeys(parts.get("policy", ()))) or tuple(scenario.policies)[:MOST_FIRST]
     for one in chosen:
         if one not in scenario.policies:
             allowed = ", ".join(scenario.policies)

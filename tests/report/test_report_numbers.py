@@ -119,6 +119,42 @@ def test_the_deck_has_the_figures_of_the_chart(results, made):
         assert share == results.cell(policy, "missed_deadline_share")["mean"]
 
 
+def test_one_figure_reads_the_same_in_table_page_csv_workbook_deck_and_json(results, made, page, book):
+    from pptx import Presentation
+
+    told = results.to_json()["policies"]
+    listed = {
+        (row["policy"], row["metric"]): float(row["mean"])
+        for row in csv.DictReader(io.StringIO(folders.tables(results)["summary.csv"]))
+        if row["mean"]
+    }
+    slide = Presentation(io.BytesIO(deck.content(made))).slides[1]
+    table = next(shape.table for shape in slide.shapes if shape.has_table)
+    on_slide = {row.cells[0].text: [cell.text for cell in row.cells][1:-1] for row in list(table.rows)[1:]}
+    on_page = {(policy, metric): text for policy, metric, text in re.findall(
+        r'data-metric="(\w+)" data-policy="([^"]+)" data-mean="[^"]*">([^<]+)<', page)}  # fmt: skip
+    on_page = {(policy, metric): text for (metric, policy), text in on_page.items()}
+    heads = book["Policies"][0]
+    in_book = {row[0]: dict(zip(heads, row, strict=False)) for row in book["Policies"][1:]}
+    _, printed = next(summary.tables(results, made.locale, results.best()))
+    in_terminal = {row[0][2:]: row[1:] for row in printed}
+    shown = [name for name in made.metrics if name not in ("jobs", "cash_out_usd")]
+    assert len(on_slide) == len(made.rows) == 4
+    for policy, texts in on_slide.items():
+        for metric, text in zip(shown, texts, strict=True):
+            mean = told[policy][metric]["mean"]
+            assert mean == listed[policy, metric]
+            assert mean == pytest.approx(in_book[policy][metric], rel=1e-12)
+            assert text == on_page[policy, metric] == made.locale.metric(metric, mean)
+        for metric, text in zip(summary.SHOWN, in_terminal[policy], strict=True):
+            mean = told[policy][metric]["mean"]
+            if metric.endswith("_usd"):
+                figure, _, rest = text.partition(" ±")
+                assert f"${figure.rstrip('KM')}{text[-1]}" == made.locale.usd(mean), rest
+            else:
+                assert float(text[:-1]) == pytest.approx(100 * mean, abs=0.05)
+
+
 def test_the_cost_model_adds_up_by_formula(results, made, book):
     rows = book["Cost model"]
     heads = rows[1]

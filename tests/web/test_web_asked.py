@@ -49,6 +49,12 @@ def test_a_question_goes_round_through_its_address(ask):
     assert ask(question.query()) == question
 
 
+def test_where_no_policy_is_chosen_the_first_few_are_shown_and_all_may_be(ask, startup):
+    names = list(startup.policies)
+    assert list(ask("scenario=startup").policies) == names[: asked.MOST_FIRST]
+    assert list(ask("&".join(f"policy={name}" for name in names)).policies) == names
+
+
 def test_a_slider_where_it_stands_is_not_moved(ask, startup):
     slider = knobs.sliders(startup)[0]
     assert ask(f"set.{slider.path}={slider.base}").moved == {}
