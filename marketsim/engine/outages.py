@@ -161,13 +161,13 @@ class Outages:
         assert law is not None
         if law.crews is not None:
             self._down_since[pool.index, seat] = now
+            engine.kernel.process(self._repair(pool, instance, law))  # before the news: it may take no time
             if instance.commitment < 0:
                 self._lose_lease(pool, instance)
                 pool.block(seat)
                 engine.news()
             else:
                 self._take_down(pool, instance)
-            engine.kernel.process(self._repair(pool, instance, law))
             return
         back_s = self._lives[pool.index, seat].back_s  # of this failure, even where the repair takes no time
         engine.ledger.outages.write((now, pool.index, seat, back_s))
@@ -176,8 +176,8 @@ class Outages:
             self._block_if_down(pool, seat)
             engine.news()
         else:
-            self._take_down(pool, instance)
             engine.kernel.call_at(back_s, kernel.READY, self._repaired, (pool, instance))
+            self._take_down(pool, instance)
 
     def _lose_lease(self, pool: Pool, instance: Instance) -> None:
         """A metered instance that failed is billed no more: the provider repairs on its own account."""

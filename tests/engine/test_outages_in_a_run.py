@@ -14,6 +14,7 @@ from small_worlds import (
     checkpointed,
     market,
     need,
+    own,
     owned,
     rules,
     seats,
@@ -26,10 +27,12 @@ from marketsim.engine.run import run
 from marketsim.errors import PolicyError
 from marketsim.metrics.measured import Measured
 from marketsim.metrics.utilization import spent
+from marketsim.policies import placement
 from marketsim.policies import policy as say
 from marketsim.streams import Dice
 from marketsim.supply.offer import BUSY, CALENDAR, OutageLaw
 from marketsim.supply.timetable import Timetable
+from marketsim.world import Order
 
 
 @dataclass(frozen=True)
@@ -226,3 +229,12 @@ def test_a_seat_that_crews_look_after_lives_on_between_two_leases():
     law = calendar({0: (30,)}, {0: (50,)}, crews=1)
     made = world([Job(0, 10), Job(20, 40)], [market(outage=law)])
     assert story(made, rules())[1] == [Spell("cloud", 20, 30, "failed"), Spell("cloud", 30, 70, "finished")]
+
+
+@pytest.mark.parametrize("crews", [None, 1])
+def test_what_is_repaired_in_no_time_is_there_for_the_job_it_stopped(crews):
+    """Within a second the repair comes before the pass, also where nothing else happens in it."""
+    law = Given(up={0: (10,)}, repair={0: (0,)}, crews=crews)
+    made = world([Job(0, 15)], [own(outage=law), market(usd_per_hour=99)], orders=(Order("own", 1),))
+    found = story(made, rules(placement.KINDS["cheapest_feasible"]()))[0]
+    assert found == [Spell("own", 0, 10, "failed"), Spell("own", 10, 25, "finished")]
