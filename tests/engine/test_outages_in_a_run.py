@@ -27,7 +27,6 @@ from marketsim.engine.run import run
 from marketsim.errors import PolicyError
 from marketsim.metrics.measured import Measured
 from marketsim.metrics.utilization import spent
-from marketsim.policies import placement
 from marketsim.policies import policy as say
 from marketsim.streams import Dice
 from marketsim.supply.offer import BUSY, CALENDAR, OutageLaw
@@ -236,5 +235,10 @@ def test_what_is_repaired_in_no_time_is_there_for_the_job_it_stopped(crews):
     """Within a second the repair comes before the pass, also where nothing else happens in it."""
     law = Given(up={0: (10,)}, repair={0: (0,)}, crews=crews)
     made = world([Job(0, 15)], [own(outage=law), market(usd_per_hour=99)], orders=(Order("own", 1),))
-    found = story(made, rules(placement.KINDS["cheapest_feasible"]()))[0]
+
+    def decide(view):
+        can = [(job.id, offer) for job in view.waiting() for offer in ("own", "cloud") if view.can_start(job, offer)]
+        return [say.Start(*can[0])] if can else []
+
+    found = story(made, Decider(decide))[0]
     assert found == [Spell("own", 0, 10, "failed"), Spell("own", 10, 25, "finished")]
