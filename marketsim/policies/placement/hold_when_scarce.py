@@ -92,7 +92,7 @@ class _Holding(base.PlacementBase):
         self._boot_s = {offer.id: offer.boot_s for offer in setup.offers}
         self._stock = {offer: Stock() for offer in self._metered}
         self._looked_s = -1
-        self.review_every_s = rule.review_every_s
+        self.review_every_s, self.reviewed_from_start = rule.review_every_s, rule.reviewed_from_start
         self.leave_at = rule.leave_at  # type: ignore[method-assign]
         self.review = rule.review  # type: ignore[method-assign]
 

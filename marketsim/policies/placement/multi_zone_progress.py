@@ -18,7 +18,7 @@ class MultiZoneProgress(UniformProgress):
     """Keep on schedule on the cheapest spot zone; move to a cheaper zone when that pays for the restart.
 
     When to be on spot, on on-demand or idle is `uniform_progress` (Can't Be Late, NSDI 2024), with spot read as "some
-    zone is up"; a zone that is taken back is so replaced by another in the same slot. A job that runs on spot at p USD
+    zone is up"; a zone that is taken back is so replaced by another at once. A job that runs on spot at p USD
     an hour moves to a zone at q when (p - q) x hours of work left > q x hours of a launch + USD of moving its data,
     times `move_margin`. The published rule has one zone; this form of several is ours.
     """

@@ -4,6 +4,10 @@ They were stated for one job in one zone, in slots of g seconds (Wu et al., Can'
 published with it). A rule here states only its `pick`; it sees a `Slot`: T seconds of work in all, c done, t seconds
 since arrival, R to the deadline, an overhead of d at each launch. Times are those of the on-demand offer the job would
 use. With several spot offers the cheapest that can start the job stands for spot.
+
+Slots are the job's own: the first begins as it comes in, the next `decide_every` later, or at once where its instance
+is taken away, as in the published mechanics a preemption is followed by a pick. What else happens in the market
+meanwhile changes nothing. In gap mode all slots lie on the clock's grid.
 """
 
 from __future__ import annotations
