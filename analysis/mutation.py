@@ -39,8 +39,9 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/engine/test_places.py", "tests/engine/test_market_capacity.py", "tests/engine/test_outages_in_a_run.py",
         "tests/engine/test_contracts_in_a_run.py", "tests/test_second_model.py", "tests/laws/test_every_kind.py"),
     "marketsim/engine/waiting.py": (
-        "tests/test_every_queue_rule.py", "tests/engine/test_queue_and_policies.py", "tests/test_second_model.py"),
-    "marketsim/ledger.py": ("tests/metrics", "tests/engine/test_lease_bills.py", "tests/experiment/test_explain.py"),
+        "tests/engine/test_waiting_lines.py", "tests/test_every_queue_rule.py",
+        "tests/engine/test_queue_and_policies.py", "tests/test_second_model.py"),
+    "marketsim/ledger.py": ("tests/test_ledger.py", "tests/metrics", "tests/experiment/test_explain.py"),
     "marketsim/metrics/books.py": ("tests/metrics", "tests/laws/test_every_kind.py"),
     "marketsim/prices/ou.py": (
         "tests/prices/test_price_laws.py", "tests/prices/test_price_presets.py", "tests/prices/test_every_price.py"),

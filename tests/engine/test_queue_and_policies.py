@@ -294,3 +294,12 @@ def test_an_estimate_rises_when_an_attempt_that_ran_past_it_ends_and_not_by_bein
 
     run(world([Job(0, 100, checkpointed(None), estimate_s=10)], [market()]), Decider(decide))
     assert list(dict.fromkeys(seen)) == [(0, 10_000), (20, 10_000), (25, 10_000), (25, 40_000)]
+
+
+def test_one_share_is_taken_from_whom_it_is_enough_to_stop():
+    """Two of one GPU each on a machine of two: who goes first stops the one that came last, and no other."""
+    low, high = need(priority=1), need(priority=9)
+    made = owned(1, [Job(0, 100, low), Job(5, 100, low), Job(20, 10, high)], gpus=2)
+    found = story(made, rules(burst(None), "preemptive_priority"))
+    assert [(one.start_s, one.stop_s, one.cause) for one in found[2]] == [(20, 30, "finished")]
+    assert sorted(len(found[job]) for job in (0, 1)) == [1, 2]

@@ -122,6 +122,18 @@ def test_cash_identity_holds_to_the_micro_dollar_and_breaks_with_the_books(run: 
     assert not books.cash_identity(Measured(world, ledger)).holds
 
 
+def test_capital_that_is_credited_back_to_the_owner_is_imputed_less(run: tuple[World, Ledger]) -> None:
+    world, ledger = run
+    before = books.cash_identity(Measured(world, ledger))
+    post(ledger, 15 * H, "expense:capital", "equity", 0, 9)
+    post(ledger, 15 * H, "equity", "expense:capital", 0, 4)
+    post(ledger, 15 * H, "prepaid", "expense:capital", 0, 3)  # no owner's
+    found = books.cash_identity(Measured(world, ledger))
+    assert found.imputed == before.imputed + 9 - 4
+    assert found.expense == before.expense + 9 - 4 - 3
+    assert found.holds
+
+
 def test_a_posting_whose_two_amounts_differ_is_refused(run: tuple[World, Ledger]) -> None:
     world, ledger = run
     post(ledger, 1, "expense:usage", "cash", 2, 1)
