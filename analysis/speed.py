@@ -1,10 +1,12 @@
 """How fast the house is, as ratios within one run, so that a figure says the same on any machine.
 
-    python -m analysis.speed [--quick] [--json]
+    python -m analysis.speed [--quick] [--json] [--history FILE]
 
-M/M/10 with arrivals on the heap: bare heapq, the kernel's `call_at`, the whole engine with rules and ledger. Growth
-from 5,000 jobs of a real trace to all of it. Bytes a job. Metrics against the run. Each ratio is the median of paired
-turns. The limits wanted are printed beside; what misses one counts as failed. `--json` prints one document.
+M/M/10 with arrivals on the heap: bare heapq, the kernel's `call_at`, the whole engine with rules and ledger, and other
+people's simulators. The same spot market in the engine and in plain SimPy. Growth over a real trace, tiled to a million
+jobs. Bytes a job. Metrics against the run. What a user waits for, and the shipped scenarios. Each ratio is the median
+of paired turns. The limits wanted are printed beside; what misses one counts as failed. `--json` prints one document;
+`--history` adds it as a line to a file, with the date, so that a regression is seen.
 """
 
 from __future__ import annotations
@@ -21,9 +23,12 @@ import time
 import tracemalloc
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 
+from analysis import speed_market, speed_product, speed_rivals
 from analysis.common import Tally, shared
 from marketsim.demand.job import NEVER, JobTable, Need
 from marketsim.engine.kernel import ARRIVE, RELEASE, Kernel
@@ -35,11 +40,11 @@ from marketsim.policies.policy import Policy
 from marketsim.streams import Dice, exponential
 from marketsim.supply.offer import Offer
 from marketsim.supply.shape import Shape
-from marketsim.units import MILLI, UNLIMITED
+from marketsim.units import DAY_S, MILLI, UNLIMITED
 from marketsim.world import Order, World
 
 UNIT = 1_000_000
-SERVERS, LOAD = 10, 8.0
+SERVERS, LOAD = speed_rivals.SERVERS, 8.0
 HEAVY = ("numpy", "pandas", "scipy", "matplotlib", "pydantic")
 
 
@@ -104,7 +109,9 @@ def queue_world(arrival: np.ndarray, service: np.ndarray) -> World:
     """The same queue as a world: ten GPUs of one machine."""
     work = service * MILLI
     size = len(work)
-    jobs = JobTable((Need("job", reference_gpu="GPU"),), np.zeros(size), arrival, work, work, np.full(size, NEVER))
+    jobs = JobTable(
+        (Need("job", reference_gpu="GPU"),), np.zeros(size, np.int64), arrival, work, work, np.full(size, NEVER)
+    )
     offer = Offer("own", "datacenter", Shape("GPU", gpus=SERVERS))
     return World(int(arrival[-1]) + 1, jobs, (offer,), orders=(Order("own", 1),), drain_s=1000 * UNIT)
 
@@ -135,10 +142,15 @@ def ratio(top: Callable[[], object], bottom: Callable[[], object], turns: int) -
 
 
 def trace_world(count: int | None) -> World:
-    """The first jobs of the PAI trace (all of them where count is None) on 100 own GPUs and on demand beyond."""
+    """The first jobs of the PAI trace (all of them where count is None) on 100 own GPUs and on demand beyond.
+
+    Where more are asked for than there are, the whole trace comes again, each time later by its own length and a day.
+    """
     with gzip.open(shared("data", "workloads", "pai_100k_h1.csv.gz"), "rt") as lines:
         rows = [(int(r["submit_s"]), int(r["duration_s"]), int(r["units"])) for r in csv.DictReader(lines)]
-    rows = sorted(rows)[:count]
+    rows = sorted(rows)
+    shift_s, tiles = rows[-1][0] + DAY_S, -(-(count or 1) // len(rows))
+    rows = [(at + tile * shift_s, lasts, units) for tile in range(tiles) for at, lasts, units in rows][:count]
     sizes = sorted({units for _, _, units in rows})
     work = np.array([duration * units * MILLI for _, duration, units in rows])
     many = Path.constant(UNLIMITED)
@@ -185,38 +197,120 @@ def heavy_imports() -> list[str]:
     return found
 
 
-def figures(quick: bool) -> dict[str, tuple[float, float]]:
-    """Name -> (found, at most wanted)."""
-    count, turns = (20_000, 3) if quick else (200_000, 3)
+class Figure(NamedTuple):
+    """What was found, and what is wanted: at most, at least, or nothing in particular."""
+
+    found: float
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether it is within what is wanted."""
+        return (self.at_most is None or self.found <= self.at_most) and (
+            self.at_least is None or self.found >= self.at_least
+        )
+
+    def told(self) -> str:
+        """The figure and what is wanted, in words."""
+        if self.at_most is not None:
+            return f"{self.found:.3g}, wanted at most {self.at_most:.3g}"
+        return f"{self.found:.3g}" + ("" if self.at_least is None else f", wanted at least {self.at_least:.3g}")
+
+
+def of_queue(count: int, turns: int) -> dict[str, Figure]:
+    """M/M/10: the kernel, the engine and others over bare heapq."""
     arrival, service = customers(count)
     lists = arrival.tolist(), service.tolist()
     world = queue_world(arrival, service)
     if not bare(*lists) == on_kernel(*lists) == waits(world):
         raise SystemExit("error: the three programs do not agree on the sum of waits")
     found = {
-        "kernel over bare heapq": (ratio(lambda: on_kernel(*lists), lambda: bare(*lists), turns), 1.4),
-        "engine over bare heapq": (ratio(lambda: waits(world), lambda: bare(*lists), turns), 8.0),
+        "kernel over bare heapq": Figure(ratio(lambda: on_kernel(*lists), lambda: bare(*lists), turns), 1.4),
+        "engine over bare heapq": Figure(ratio(lambda: waits(world), lambda: bare(*lists), turns), 5.0),
     }
-    small, large = trace_world(5_000), trace_world(15_000 if quick else None)
-    grown = len(large.jobs) / len(small.jobs)
-    by_growth = ratio(lambda: run(large, bursting()), lambda: run(small, bursting()), 1 if quick else 3)
-    found[f"{len(large.jobs)} jobs over {len(small.jobs)}"] = (by_growth, 12.0 / 9.9504 * grown)
-    found["bytes a job beyond the world"] = (bytes_a_job(small if quick else large), 1000.0)
-    ledger = run(large, bursting())
-    share = seconds(lambda: measure(large, ledger)) / seconds(lambda: run(large, bursting()))
-    found["metrics over run"] = (share, 0.10)
-    found["heavy packages of --help"] = (float(len(heavy_imports())), 0.0)
+    few = arrival[:5_000], service[:5_000]
+    short, world = (few[0].tolist(), few[1].tolist()), queue_world(*few)
+    for name, rival in speed_rivals.rivals()[0].items():
+        if rival(*short) != bare(*short):
+            raise SystemExit(f"error: {name} does not agree on the sum of waits")
+        over = ratio(lambda rival=rival: rival(*short), lambda: waits(world), turns)  # type: ignore[misc]
+        found[f"{name} over engine, M/M/10"] = Figure(over)
     return found
 
 
+def of_market(count: int, turns: int) -> dict[str, Figure]:
+    """The spot market in plain SimPy over the engine, once both have found the same dollars."""
+    world = speed_market.market(count)
+    ours, theirs = speed_market.ours(world), speed_market.idiomatic(world)
+    if ours[1:] != theirs[1:] or abs(ours[0] - theirs[0]) > 1e-6 * theirs[0]:
+        raise SystemExit(f"error: the two markets do not agree: {ours} and {theirs}")
+    over = ratio(lambda: speed_market.idiomatic(world), lambda: speed_market.ours(world), turns)
+    return {"SimPy processes over engine, spot market at equal cost": Figure(over, at_least=5.0)}
+
+
+def of_trace(quick: bool) -> dict[str, Figure]:
+    """Growth of time with the number of jobs, bytes a job, metrics over a run."""
+    counts = [1_000, 5_000, 15_000] if quick else [1_000, 5_000, 10_000, 49_752, 100_000, 1_000_000]
+    found, took = {}, {}
+    for count in counts:
+        world = trace_world(count)
+        took[count] = seconds(lambda world=world: run(world, bursting()))  # type: ignore[misc]
+        found[f"jobs a second of processor time, {count:,} jobs"] = Figure(count / took[count])
+    for small, large in ((5_000, 15_000),) if quick else ((5_000, 49_752), (100_000, 1_000_000)):
+        limit = 12.0 / 10 * large / small
+        found[f"time of {large:,} jobs over {small:,}"] = Figure(took[large] / took[small], limit)
+    world = trace_world(5_000 if quick else 49_752)
+    found["bytes a job beyond the world"] = Figure(bytes_a_job(world), 400.0)
+    ledger = run(world, bursting())
+    share = seconds(lambda: measure(world, ledger)) / seconds(lambda: run(world, bursting()))
+    found["metrics over run"] = Figure(share, 0.10)
+    return found
+
+
+def of_product(quick: bool) -> dict[str, Figure]:
+    """What a user waits for, and what the shipped scenarios take."""
+    found = {
+        "heavy packages of --help": Figure(float(len(heavy_imports())), 0.0),
+        "--help over an empty program": Figure(speed_product.help_over_nothing(3)),
+        "efficiency of two processes": Figure(speed_product.parallel_efficiency(4 if quick else 40)),
+        "bound over run, scenario speech": Figure(speed_product.bound_over_run()),
+    }
+    for rate in speed_product.rates(1 if quick else 3):
+        name = rate.scenario
+        found[f"{name}: runs a second"] = Figure(rate.runs_per_s)
+        found[f"{name}: load over run"] = Figure(rate.load_s / rate.run_s)
+        found[f"{name}: drawing over run"] = Figure(rate.build_s / rate.run_s)
+        found[f"{name}: minutes of 1,000 x {rate.policies} policies on 2 cores"] = Figure(rate.minutes())
+        if name == "startup":
+            found["startup: minutes of 1,000 x 6 policies on 2 cores"] = Figure(rate.minutes(6), 5.0)
+    return found
+
+
+def figures(quick: bool) -> dict[str, Figure]:
+    """Name -> what was found."""
+    return (
+        of_queue(20_000 if quick else 200_000, 3)
+        | of_market(5_000 if quick else 20_000, 3)
+        | of_trace(quick)
+        | of_product(quick)
+    )
+
+
 def main(arguments: list[str]) -> None:
-    """Print every ratio beside the limit wanted."""
+    """Print every figure beside the limit wanted."""
     tally = Tally(verbose="--json" not in arguments)
     found = figures("--quick" in arguments)
+    document = {name: figure._asdict() for name, figure in found.items()}
     if "--json" in arguments:
-        print(json.dumps({name: {"found": value, "wanted": limit} for name, (value, limit) in found.items()}))
-    for name, (value, limit) in found.items():
-        tally.check(name, value <= limit, f"{value:.3g}, wanted at most {limit:.3g}")
+        print(json.dumps(document))
+    if "--history" in arguments:
+        with open(arguments[arguments.index("--history") + 1], "a", encoding="utf-8") as file:
+            file.write(json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds")} | document) + "\n")
+    for name, figure in found.items():
+        tally.check(name, figure.good, figure.told())
+    for name in speed_rivals.rivals()[1]:
+        tally.skipped.append(f"{name}: not installed, it comes with the extra [dev]")
     tally.end()
 
 

@@ -145,8 +145,9 @@ class Ledger:
     reasons: list[object] = field(default_factory=list)  # what `decided` rows point to
     tables: dict[str, Table] = field(default_factory=lambda: {name: Table(name) for name in TABLES})
 
-    def __getattr__(self, name: str) -> Table:
-        tables = self.__dict__.get("tables")
-        if tables is not None and name in tables:
-            return tables[name]
-        raise AttributeError(name)
+    def __post_init__(self) -> None:
+        self.__dict__.update(self.tables)  # each table is an attribute, found as quickly as any other
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Table: ...

@@ -21,7 +21,8 @@ SHOWN = (  # in the order of the table
     "utilization",
 )
 WITH_INTERVAL = ("total_cost_usd", "total_with_penalties_usd")
-LEFT_OUT = ((), ("cash_out_usd",), ("cash_out_usd", "unserved_share", "utilization"))  # where names leave no room for them
+# where names leave no room for them
+LEFT_OUT = ((), ("cash_out_usd",), ("cash_out_usd", "unserved_share", "utilization"))
 
 
 def show(results: Results, display: Any = None, lang: str = "en") -> None:

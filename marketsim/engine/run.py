@@ -100,6 +100,7 @@ class Engine:
         self.orders = Orders(self)
         self.outages = Outages(self)
         self.serving = Serving(self)
+        self._serves = bool(world.services)
         self.capacity = Capacity(self)
         self.adopting = Adopting(self)
 
@@ -423,10 +424,9 @@ class Engine:
 
     def _strict_pass(self) -> None:
         waiting, view, place = self.waiting, self.view, self._place
-        while True:
+        while waiting.count:
             entry = waiting.head()
-            if entry is None:
-                return
+            assert entry is not None
             job = entry[3]
             placed = place(job, view, "news")
             if type(placed) is say.Start:
@@ -647,7 +647,8 @@ class Engine:
             return
         if pool.give_share(instance, milli):
             self.leases.emptied(pool, instance)
-        self.serving.stir(pool)
+        if self._serves:
+            self.serving.stir(pool)
 
     def _give_back_late(self, what: tuple[Pool, Instance, int]) -> None:
         pool, instance, milli = what
