@@ -134,7 +134,8 @@ def _fault(detail: Any, model: type[BaseModel], document: plain_yaml.Document) -
     elif kind in ("value_error", "assertion_error"):
         what = str(context.get("error") or detail["msg"])
         first = what.split(" ", 1)[0]
-        if isinstance(got, Mapping) and first in got:  # a rule of several keys names the one it is about first
+        fields = [name for one in _model_list(step.annotation) for name in one.model_fields]
+        if isinstance(got, Mapping) and first in got and first in fields:  # a rule of several keys begins with its own
             told = "(got" in what or "; allowed" in what
             path, got, what = plain_yaml.join(path, first), MISSING if told else got[first], what[len(first) + 1 :]
         if isinstance(got, Mapping | list | tuple):

@@ -191,3 +191,24 @@ LATER = ["policies.mixed.procurement={kind: none}"]  # reserve_quantile is not b
 def test_the_shared_scenario_is_read_but_for_kinds_that_are_not_built(shared: pathlib.Path) -> None:
     found = scenario.load(shared / "scenario.yaml", LATER)
     assert scenario.loads(scenario.dump(found), found.folder) == found
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (
+            "policies.p.placement.wait_before_fallback=[1]",
+            "policies.p.placement.wait_before_fallback: a duration needs",
+        ),
+        ("policies.p.placement.wait_before_fallback={a: 1}", "policies.p.placement.wait_before_fallback: a duration"),
+        ('finance.credits=[{"": 1, provider: AWS, usd: 1, until: 1 d}]', "finance.credits[0].: unknown key"),
+    ],
+)
+def test_odd_shapes_are_told_by_the_path_that_a_person_wrote(edit: str, says: str) -> None:
+    text = scenario.dump(scenario.load(pathlib.Path(__file__).parents[1] / "scenarios" / "startup.yaml")).replace(
+        "spot-first:", "p:"
+    )
+    with pytest.raises(InputError) as caught:
+        scenario.loads(text).changed([edit])
+    (line,) = [str(fault).removeprefix(f"--set {edit}: ") for fault in caught.value.faults]
+    assert line.startswith(says)
