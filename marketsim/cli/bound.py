@@ -36,7 +36,7 @@ def command(
     quiet: bool,
     slot: str,
 ) -> int:
-    """Say what no policy could undercut, and by how much each is above it.
+    """Say what no policy could undercut.
 
     A lower bound on total_with_penalties_usd of SCENARIO in hindsight; each policy's regret, its cost less the bound;
     and the price of not knowing: its cost less that of its clairvoyant twin where the scenario has one, else at most
