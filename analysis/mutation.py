@@ -34,7 +34,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         "tests/engine/test_outages_in_a_run.py", "tests/engine/test_contracts_in_a_run.py",
         "tests/engine/test_places.py", "tests/laws/test_every_kind.py"),
     "marketsim/engine/progress.py": (
-        "tests/engine/test_queue_and_policies.py", "tests/engine/test_instant_order.py", "tests/test_second_model.py"),
+        "tests/engine/test_progress.py", "tests/engine/test_queue_and_policies.py", "tests/test_second_model.py"),
     "marketsim/engine/pool.py": (
         "tests/engine/test_places.py", "tests/engine/test_market_capacity.py", "tests/engine/test_outages_in_a_run.py",
         "tests/engine/test_contracts_in_a_run.py", "tests/test_second_model.py", "tests/laws/test_every_kind.py"),
