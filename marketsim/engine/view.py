@@ -168,10 +168,9 @@ class EngineView:
         engine = self._engine
         arrival_s = engine._arrival_s
         first = bisect_left(arrival_s, since_s, 0, engine._next)
-        for job in range(first, engine._next):
-            if arrival_s[job] >= until_s:
-                return
-            yield arrival_s[job], engine._need[job], engine._estimate[job], engine._deadline_s[job]
+        last = bisect_left(arrival_s, until_s, first, engine._next)
+        columns = (arrival_s, engine._need, engine._estimate, engine._deadline_s)
+        return zip(*(column[first:last] for column in columns), strict=True)
 
     def demand_gpus(self, since_s: int, step_s: int) -> Sequence[float]:
         """Mean GPUs asked for in each whole past step up to now: jobs that run or wait, replicas that services need."""
