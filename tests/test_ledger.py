@@ -33,6 +33,13 @@ def test_a_ledger_goes_to_another_process_whole_and_can_be_written_on() -> None:
     assert (len(again.started), len(ledger.started)) == (2, 1)
 
 
+def test_a_ledger_begins_with_nothing() -> None:
+    empty = Ledger()
+    assert (empty.horizon_s, empty.end_s, empty.insolvent_s, empty.unpriced_jobs, empty.reasons) == (0, 0, None, 0, [])
+    assert set(empty.tables) == set(TABLES)
+    assert not any(len(table) for table in empty.tables.values())
+
+
 def test_a_table_that_is_not_there_is_told() -> None:
     with pytest.raises(AttributeError, match="nothing"):
         _ = Ledger().nothing

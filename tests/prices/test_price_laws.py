@@ -196,6 +196,10 @@ def test_a_folded_walk_turns_at_its_walls() -> None:
     assert drawn.reflected(levels, 0.0, np.inf).tolist() == [1.0, 0.0, 0.5, 1.0, 1.5, 2.25, 4.0]
     assert drawn.reflected(levels, -np.inf, 1.0).tolist() == [-1.0, 0.0, 0.5, 1.0, 0.5, -0.25, -2.0]
     assert drawn.reflected(levels, -np.inf, np.inf).tolist() == levels.tolist()
+    higher = np.array([0.5, 1.0, 2.0, 3.5, 6.0])
+    assert drawn.reflected(higher, 1.0, 3.0).tolist() == [1.5, 1.0, 2.0, 2.5, 2.0]
+    assert drawn.reflected(higher, 1.0, np.inf).tolist() == [1.5, 1.0, 2.0, 3.5, 6.0]
+    assert drawn.reflected(higher, -np.inf, 3.0).tolist() == [0.5, 1.0, 2.0, 2.5, 0.0]
 
 
 @pytest.mark.parametrize(("end_s", "times"), [(0, [0]), (1, [0, 1]), (-3, [0])])
