@@ -35,6 +35,13 @@ def test_two_numbers_are_enough_for_an_interval_and_their_t_has_one_degree_of_fr
     assert [interval.t_interval([1.0]).note, interval.welch([1.0], [1.0, 2.0]).note] == ["needs n >= 2, has 1"] * 2
 
 
+def test_one_sample_that_does_not_vary_leaves_the_spread_of_the_other() -> None:
+    found = interval.welch([1.0, 1.0, 1.0], [0.0, 2.0, 4.0])
+    assert found.note is None
+    assert found.half_width == pytest.approx(stats.t.ppf(0.975, 2) * 2 / math.sqrt(3))
+    assert interval.welch([1.0, 1.0], [3.0, 3.0]).note == "identical in all 2"
+
+
 def test_numbers_whose_spread_is_below_what_a_float_can_hold_are_told_apart_from_nothing_only_by_their_mean() -> None:
     assert interval.t_interval([1e-200, -1e-200]).p == 1.0
     assert interval.t_interval([1e-200, 3e-200]).p == 0.0
