@@ -15,11 +15,14 @@ LESS, MORE = "#0072B2", "#D55E00"
 def figures(tables: Tables) -> Figures:
     """A row a step: its name, total cost after it, the change that it made, and the quality metric after it.
 
-    Takes `levers`: step, total_cost_usd, metric, value; the first row is the state before any lever.
+    Takes `levers`: step, total_cost_usd, metric, value; the first row, with no name, is the state before any lever.
+    `attrs` may have the policy.
     """
     table = tables["levers"][["step", "total_cost_usd", "metric", "value"]].reset_index(drop=True)
     if len(table) < 2:
         raise NothingToDraw("no lever was adopted")
+    policy = tables["levers"].attrs.get("policy")
+    notes = () if policy is None else (said("note.levers", policy=policy),)
     table["change_usd"] = table["total_cost_usd"].diff()
     first, last = float(table["total_cost_usd"].iloc[0]), float(table["total_cost_usd"].iloc[-1])
     quality = rows(table[table["value"].notna()])
@@ -31,13 +34,14 @@ def figures(tables: Tables) -> Figures:
     else:
         message = said(key, **values)
     alt = said("chart.levers.alt", first=first, last=last)
-    return Figures(table, message, alt)
+    return Figures(table, message, alt, notes)
 
 
 def paint(sheet: Sheet, figures: Figures) -> None:
     """Full bars for before and after, floating ones for what each lever takes off or adds; quality at the right."""
     table, locale = figures.table, sheet.locale
-    names = [*map(str, table["step"]), locale.text("word.after")]
+    first, *others = map(str, table["step"])
+    names = [first or locale.text("word.before"), *others, locale.text("word.after")]
     axes, places = sheet.rows(
         names, 1.5 if sheet.narrow else 2.2, right=0.6 if sheet.narrow else 0.9, top=0.24, bottom=0.3
     )

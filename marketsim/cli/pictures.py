@@ -44,14 +44,14 @@ def add_grid(
     replications: int = 5,
     **run: Any,
 ) -> None:
-    """Run a grid of what-ifs beside results and keep it there, so that their report has sliders.
+    """Run a grid of what-ifs, and a policy lever by lever, beside results, so that their report has sliders.
 
     sliders: the two that tell most where none are given. policies: the best four where none are given. run: runner and
     progress. Raises InputError where no policy of the results is the scenario's.
     """
     from marketsim.errors import InputError
     from marketsim.experiment import folder as folders
-    from marketsim.report import grid, knobs
+    from marketsim.report import grid, knobs, lever_steps
     from marketsim.report.document import GRID
 
     order = [*results.best().order, *results.policies]
@@ -67,7 +67,10 @@ def add_grid(
         known=results,
         **run,
     )
-    folders.place(folder / GRID, (json.dumps(made.to_json(), ensure_ascii=False, allow_nan=False) + "\n").encode())
+    steps = lever_steps.make(scenario, results, replications, **run)
+    for name, data in ((GRID, made.to_json()), (lever_steps.FILE, steps)):
+        if data is not None:
+            folders.place(folder / name, (json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def written(folder: pathlib.Path, lang: str = "en") -> list[tuple[str, str]]:

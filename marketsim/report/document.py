@@ -19,7 +19,7 @@ from marketsim.errors import InputError
 from marketsim.experiment import folder as folders
 from marketsim.experiment.results import MAIN, Results
 from marketsim.i18n.locale import Locale, Said, locale_of, said
-from marketsim.report import assumptions, run_tables, tables
+from marketsim.report import assumptions, lever_steps, run_tables, tables
 from marketsim.report.grid import Grid
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ def of(
     if where is not None:
         scenario = scenario or _scenario_of(where, notes)
         grid = grid or _grid_of(where, given, notes)
+        steps = lever_steps.read(where / lever_steps.FILE, given.stamp.get("hash"))
+        more = more if steps is None else {"levers": steps, **(more or {})}
     locale = locale_of(lang, scenario.finance.display if scenario is not None else None)
     made = tables.merged(tables.of_results(given), tables.of_scenario(scenario) if scenario is not None else None, more)
     if scenario is not None:

@@ -7,6 +7,7 @@ import json
 import handmade
 import pytest
 
+from marketsim import scenario, shipped
 from marketsim.errors import InputError
 from marketsim.report import document, grid, html, knobs
 
@@ -123,6 +124,24 @@ def test_any_results_folder_can_be_given_sliders(folder):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.count('type="range"') == 2
     assert "was not worked out" not in page
+
+
+def test_a_policy_is_run_lever_by_lever_and_the_last_step_is_the_policy(tmp_path):
+    from marketsim.experiment.study import run_study
+    from marketsim.report import lever_steps
+
+    found = scenario.load(shipped.path("edge-unlocked"))
+    results = run_study(found, ["edge-int4"], replications=1, out=tmp_path)
+    steps = lever_steps.make(found, results, 1)
+    assert [one["step"] for one in steps["steps"]] == ["", *found.policies["edge-int4"].levers]
+    assert steps["steps"][-1]["total_cost_usd"] == results.cell("edge-int4", "total_cost_usd")["mean"]
+    assert steps["steps"][0]["total_cost_usd"] > steps["steps"][-1]["total_cost_usd"]
+    (tmp_path / "levers.json").write_text(json.dumps(steps), encoding="utf-8")
+    drawn = {one.chart.name: one.figures for one in document.of(tmp_path, example=False).drawn}
+    assert "The levers save" in document.locale_of("en").say(drawn["levers"].message)
+    (tmp_path / "levers.json").write_text(json.dumps({**steps, "run": "another"}), encoding="utf-8")
+    assert "levers" not in {one.chart.name for one in document.of(tmp_path, example=False).drawn}
+    assert lever_steps.make(found, run_study(found, ["cloud"], replications=1), 1) is None
 
 
 def test_a_grid_of_another_run_is_left_out_and_said_so(folder):
