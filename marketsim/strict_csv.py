@@ -13,6 +13,7 @@ import pathlib
 import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,15 @@ MOST_BYTES = 64 * 2**20
 LARGEST = 1e12
 
 Parser = Callable[[str], Any]
+_MARKS = {
+    b"PK\x03\x04": "a zip archive or a workbook",
+    b"PAR1": "parquet",
+    b"%PDF": "a PDF",
+    b"\x1f\x8b": "packed twice",
+    b"BZh": "packed with bzip2",
+    b"\xfd7zX": "packed with xz",
+    b"\x28\xb5\x2f\xfd": "packed with zstd",
+}
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 
@@ -102,9 +112,17 @@ def word(text: str) -> str:
 def epoch_s(text: str) -> float:
     """Seconds since 1970 of an ISO 8601 moment, which needs a timezone: Z or an offset."""
     try:
-        return units.moment(text.strip()).timestamp()
+        found = units.moment(text.strip())
     except ValueError as error:
         raise ValueError(f"{error} (a timezone is needed in every row)") from None
+    return of_our_time(found).timestamp()
+
+
+def of_our_time(moment: datetime) -> datetime:
+    """The moment, unless no record can be of it: a year before 1970 or after 2100 is a slip, or stands for unknown."""
+    if not 1970 <= moment.year <= 2100:
+        raise ValueError("lies before 1970 or after 2100")
+    return moment
 
 
 def local_file(folder: pathlib.Path | None, name: str, key: str | None = None) -> pathlib.Path:
@@ -155,6 +173,9 @@ def text_of(path: pathlib.Path, most_bytes: int = MOST_BYTES) -> str:
         raise InputError(Fault(f"cannot be read: {getattr(error, 'strerror', None) or error}", file=file)) from None
     if len(data) > most_bytes:
         raise InputError(Fault(f"its size is above the {most_bytes // 2**20} MB that are read", file=file))
+    strange = _no_text(data)
+    if strange:
+        raise InputError(Fault(strange, file=file, allowed="text in UTF-8, plain or .gz"))
     if b"\0" in data:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise InputError(Fault("holds a NUL byte", file=file, line=line))
@@ -165,9 +186,27 @@ def text_of(path: pathlib.Path, most_bytes: int = MOST_BYTES) -> str:
         raise InputError(Fault("is not text in UTF-8", file=file, line=line)) from None
 
 
+def _no_text(data: bytes) -> str | None:
+    """What a file is by its first bytes, where it is plainly no text in UTF-8."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or any(data[place::2][:64].count(0) > 32 for place in (0, 1)):
+        return "is text in UTF-16; save it as UTF-8"
+    return next((f"is {what}, not text" for mark, what in _MARKS.items() if data.startswith(mark)), None)
+
+
+def other_text(first: str) -> str | None:
+    """What a file is by its first line, where that is plainly no line of a table.
+
+    >>> other_text('[{"a": 1}'), other_text("<!DOCTYPE html>"), other_text("job,submit_s")
+    ('the file is JSON', 'the file is HTML or XML', None)
+    """
+    if first.lstrip()[:1] in ("{", "["):
+        return "the file is JSON"
+    return "the file is HTML or XML" if first.lstrip()[:1] == "<" else None
+
+
 def header(path: pathlib.Path) -> tuple[str, ...]:
-    """The names in the first line of a file, as they stand."""
-    return tuple(text_of(path).split("\n", 1)[0].split(","))
+    """The names in the first line of a file that is not blank, as they stand."""
+    return tuple(text_of(path).lstrip("\n").split("\n", 1)[0].split(","))
 
 
 def read(
@@ -187,6 +226,10 @@ def read(
     """
     text = text_of(path, most_bytes)
     file = path.name
+    other = other_text(text.lstrip("\n").split("\n", 1)[0])
+    if other:
+        allowed = "a CSV with the header " + _wanted(columns, optional)
+        raise InputError(Fault(other, file=file, line=1, allowed=allowed))
     rows = _rows(text, file)
     names = _names(rows[0][1] if rows else [], columns, optional, file)
     if len(rows) < 2:
@@ -199,12 +242,13 @@ def read(
         if len(faults) > MOST_FAULTS:
             break
         lines.append(line)
+        if row == names:
+            faults.append(Fault("the header stands here again", file=file, line=line))
+            continue
         if len(row) != len(names):
-            faults.append(
-                Fault(
-                    f"row has {len(row)} fields, the header has {len(names)}", file=file, line=line, got=",".join(row)
-                )
-            )
+            cut = "; is the file cut off here?" if line == rows[-1][0] and len(row) < len(names) else ""
+            what = f"row has {len(row)} fields, the header has {len(names)}{cut}"
+            faults.append(Fault(what, file=file, line=line, got=",".join(row)))
             continue
         for place, (name, parse, cell) in enumerate(zip(names, parsers, row, strict=True)):
             try:
@@ -214,7 +258,8 @@ def read(
                 faults.append(Fault(f"row {line - 1}: {error}", file=file, line=line, column=at, key=name, got=cell))
     if faults:
         raise InputError(faults)
-    _check_order(cells, lines, sorted_by, unique, file)
+    told = [row[names.index(sorted_by)] for _, row in rows[1:]] if sorted_by is not None else []
+    _check_order(cells, lines, sorted_by, told, unique, file)
     table: dict[str, Any] = {name: _column(values) for name, values in cells.items()}
     table["line"] = np.array(lines, np.int64)
     return table
@@ -238,9 +283,9 @@ def _rows(text: str, file: str) -> list[tuple[int, list[str]]]:
 
 def _names(found: list[str], columns: Mapping[str, Parser], optional: Sequence[str], file: str) -> list[str]:
     """The header's names where they are the wanted ones in the wanted order; else InputError."""
-    wanted = ",".join(f"[{name}]" if name in optional else name for name in columns)
+    wanted = _wanted(columns, optional)
     got = ",".join(found)
-    if not found:
+    if not any(name.strip() for name in found):
         raise InputError(Fault("the file is empty", file=file, line=1, allowed=f"a header {wanted}"))
     if len(found) == 1 and len(columns) - len(optional) > 1:
         for mark, name in ((";", "a semicolon"), ("\t", "a tab"), ("|", "a bar")):
@@ -252,6 +297,8 @@ def _names(found: list[str], columns: Mapping[str, Parser], optional: Sequence[s
         raise InputError(Fault(f"duplicate column {', '.join(twice)}", file=file, line=1, got=got, allowed=wanted))
     missing = [name for name in columns if name not in found and name not in optional]
     unknown = [name for name in found if name not in columns]
+    if not set(found) & set(columns) and nearest(found[0], columns) is None:
+        raise InputError(Fault("the first line is no header of this table", file=file, line=1, got=got, allowed=wanted))
     if missing or unknown:
         parts = [f"column {name} is missing" for name in missing] + [f"column {name} is unknown" for name in unknown]
         hint = nearest(unknown[0], missing or columns) if unknown else None
@@ -261,19 +308,25 @@ def _names(found: list[str], columns: Mapping[str, Parser], optional: Sequence[s
     return found
 
 
+def _wanted(columns: Mapping[str, Parser], optional: Sequence[str]) -> str:
+    return ",".join(f"[{name}]" if name in optional else name for name in columns)
+
+
 def _check_order(
     cells: Mapping[str, list[Any]],
     lines: Sequence[int],
     sorted_by: str | None,
+    told: Sequence[str],
     unique: str | Sequence[str] | None,
     file: str,
 ) -> None:
+    """Faults of order and of duplicates; `told` are the cells of the sorted column as they stand in the file."""
     faults: list[Fault] = []
     if sorted_by is not None:
         column = cells[sorted_by]
         faults += [
             Fault("rows must be sorted by time" if "time" in sorted_by else "rows must be sorted", file=file,
-                  line=lines[row], key=sorted_by, got=f"{column[row]} after {column[row - 1]}")
+                  line=lines[row], key=sorted_by, got=f"{told[row]} after {told[row - 1]}")
             for row in range(1, len(column))
             if column[row] < column[row - 1]
         ]  # fmt: skip

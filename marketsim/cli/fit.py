@@ -42,13 +42,12 @@ def command(
     job,submit_s,duration_s,gpus,... or any layout of `marketsim import`. What the fit is worth goes to stderr. With
     --draws: what the trace leaves open, drawn N times, for `marketsim sensitivity SCENARIO --inputs DRAWS.yaml`.
     """
-    from marketsim.errors import Fault, InputError
+    from marketsim.cli.reading import present
 
     if draws is not None and kind != "workload":
         raise click.UsageError("--draws are of a workload")
     for path in (file, *([on_demand] if on_demand else [])):
-        if not path.is_file():
-            raise InputError(Fault("no such file", file=str(path)))
+        present(path)
     if kind == "prices":
         _prices(file, on_demand, process, per, picture, quiet)
     elif kind == "availability":

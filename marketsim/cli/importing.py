@@ -20,12 +20,13 @@ def command(kind: str, file: pathlib.Path, out: pathlib.Path | None, quiet: bool
     KIND is one of `marketsim list importers`; auto looks at the header of FILE.
     """
     from marketsim import importers
+    from marketsim.cli.reading import present
     from marketsim.errors import Fault, InputError, nearest
     from marketsim.experiment import folder
+    from marketsim.importers import detect
 
-    if not file.is_file():
-        raise InputError(Fault("no such file", file=str(file)))
-    name = _detected(file) if kind == "auto" else kind
+    present(file)
+    name = detect.layout_of_any(file) if kind == "auto" else kind
     if name not in importers.KINDS:
         known = ", ".join(importers.KINDS)
         raise InputError(
@@ -41,14 +42,3 @@ def command(kind: str, file: pathlib.Path, out: pathlib.Path | None, quiet: bool
     else:
         folder.place(out, read.text().encode())
         console.say(str(out))
-
-
-def _detected(file: pathlib.Path) -> str:
-    """The layout by the first line: of a bill where its columns are a bill's, else of jobs."""
-    from marketsim.errors import InputError
-    from marketsim.importers import detect
-
-    try:
-        return detect.bill_layout_of(file)
-    except InputError:
-        return detect.layout_of(file)

@@ -58,14 +58,14 @@ def _from_bill(
     from marketsim.billing.scenario_of import scenario_of
     from marketsim.billing.usage import name_of
     from marketsim.build import build
-    from marketsim.cli.reading import bill_of
+    from marketsim.cli.reading import bill_of, present
     from marketsim.errors import Fault, InputError
     from marketsim.importers.detect import read_jobs
 
     if not bills:
         raise InputError(Fault("needs --from-bill too: usage alone has no prices", key="--from-usage"))
-    if usage is not None and not usage.is_file():
-        raise InputError(Fault("no such file", file=str(usage)))
+    if usage is not None:
+        present(usage)
     bill = bill_of(bills)
     made = scenario_of(bill, name, name_of(file.stem), read_jobs(usage).trace if usage is not None else None)
     beside = {file.parent / part: text for part, text in made.files.items()}

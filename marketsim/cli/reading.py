@@ -36,6 +36,15 @@ def checked(
     return found, world
 
 
+def present(path: pathlib.Path) -> None:
+    """Raise InputError unless the path is that of a regular file."""
+    from marketsim.errors import Fault, InputError
+
+    if not path.is_file():
+        what = "a directory, where a file is wanted" if path.is_dir() else "no such file"
+        raise InputError(Fault("not a regular file" if path.exists() and not path.is_dir() else what, file=str(path)))
+
+
 def bill_of(paths: Sequence[pathlib.Path]) -> Bill:
     """The bill in one file or several. Raises InputError for one that is not there, or that is none."""
     from marketsim.billing import bill as bills
@@ -43,8 +52,7 @@ def bill_of(paths: Sequence[pathlib.Path]) -> Bill:
     from marketsim.importers import detect
 
     for path in paths:
-        if not path.is_file():
-            raise InputError(Fault("no such file", file=str(path)))
+        present(path)
     read = [detect.read_bill(path).bill for path in paths]
     months = [month for one in read for month in one.months]
     twice = sorted({month for month in months if months.count(month) > 1})

@@ -90,6 +90,7 @@ def read(path: pathlib.Path) -> Imported:
             commitment=text["reservation_reservation_a_r_n"] or text["savings_plan_savings_plan_a_r_n"],
         )  # fmt: skip
         lines.append(mapped(plain, types[row], text, amount[row]))
+        bill_table.no_contradiction(table, row, lines[-1], "line_item_unblended_cost")
     table.check()
     return Imported(bill_table.finished(table, lines, periods), table.rows)
 

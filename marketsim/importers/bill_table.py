@@ -10,6 +10,7 @@ import csv
 import io
 import itertools
 import pathlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,7 @@ LONGEST_CELL = 32_768
 LARGEST_USD = Decimal(10) ** 12
 PARQUET = b"PAR1"
 _BATCH = 8_192
+_AMOUNT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 
 
 @dataclass(eq=False)
@@ -134,12 +136,15 @@ def _csv(path: pathlib.Path, named: Callable[[str], str]) -> Table:
     faults: list[Fault] = []
     names: list[str] | None = None
     line = 0
+    _refuse_other(text.lstrip("\n").split("\n", 1)[0], file)
     try:
         for row in reader:
             if row and names is None:
                 names = [named(name) for name in row]
             elif row and names is not None:
-                if len(row) != len(names):
+                if [named(name) for name in row] == names:
+                    faults.append(Fault("the header stands here again", file=file, line=line + 1))
+                elif len(row) != len(names):
                     cut = "; is the file cut off here?" if len(row) < len(names) else ""
                     what = f"row has {len(row)} fields, the header has {len(names)}{cut}"
                     faults.append(Fault(what, file=file, line=line + 1))
@@ -151,8 +156,10 @@ def _csv(path: pathlib.Path, named: Callable[[str], str]) -> Table:
         open_quote = "unexpected end of data" in str(error)
         what = "a quote is not closed by the end of the file: it is cut off" if open_quote else str(error)
         raise InputError(Fault(what, file=file, line=line + 1)) from None
-    if names is None:
+    if names is None or not any(name.strip() for name in names):
         raise InputError(Fault("the file is empty", file=file, line=1, allowed="a header and lines of a bill"))
+    if all(name == "" or name[0].isdigit() for name in names[:2]) or len([n for n in names if not n]) > 1:
+        raise InputError(Fault("the first line is no header of a bill", file=file, line=1, got=",".join(names)))
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(Fault(f"duplicate column {', '.join(twice)}", file=file, line=1))
@@ -163,6 +170,17 @@ def _csv(path: pathlib.Path, named: Callable[[str], str]) -> Table:
     table = Table(file, dict(zip(names, zip(*rows, strict=True), strict=True)), len(rows))
     _no_formula(table)
     return table
+
+
+def _refuse_other(first: str, file: str) -> None:
+    """Refuse what is no CSV with commas by its first line."""
+    other = strict_csv.other_text(first)
+    if other:
+        raise InputError(Fault(other, file=file, line=1, allowed="a bill as CSV or parquet"))
+    for mark, name in ((";", "a semicolon"), ("\t", "a tab"), ("|", "a bar")):
+        if first.count(mark) > first.count(","):
+            what = f"the separator is {name}, a comma is needed (and a decimal point)"
+            raise InputError(Fault(what, file=file, line=1, got=first))
 
 
 def _no_formula(table: Table) -> None:
@@ -294,10 +312,15 @@ def usd(text: str) -> Decimal:
     """A finite amount, any sign, nothing for 0."""
     if not text.strip():
         return Decimal(0)
+    if text.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
+        raise ValueError("the amount is not finite")
+    if not _AMOUNT.fullmatch(text.strip()):
+        grouped = re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?", text.strip())
+        raise ValueError(f"is not an amount with a decimal point{' and no mark of thousands' if grouped else ''}")
     try:
         value = Decimal(text.strip())
     except InvalidOperation:
-        raise ValueError("is not an amount with a decimal point") from None
+        raise ValueError("the amount is beyond any bill") from None
     if not value.is_finite():
         raise ValueError("the amount is not finite")
     if abs(value) > LARGEST_USD:
@@ -315,7 +338,7 @@ def needed_usd(text: str) -> Decimal:
 @lru_cache(maxsize=65_536)
 def epoch_s(text: str) -> int:
     """Whole seconds since 1970 of a moment with Z or an offset."""
-    return round(units.moment(text.strip()).timestamp())
+    return round(strict_csv.of_our_time(units.moment(text.strip())).timestamp())
 
 
 def quantity(text: str) -> float:
@@ -325,14 +348,27 @@ def quantity(text: str) -> float:
 
 def one_currency(table: Table, name: str) -> None:
     """Refuse two currencies, and one that is not USD: no rate of exchange is assumed."""
-    found = sorted({cell.strip().upper() for cell in table.column(name)})
+    cells = [cell.strip().upper() for cell in table.column(name)]
+    found = sorted(set(cells))
+    row = next((row for row, cell in enumerate(cells) if cell != "USD"), None)
+    if row is None:
+        return
+    what, got = "only bills in USD are read: no rate of exchange is assumed", cells[row] or "nothing"
     if len(found) > 1:
-        named = ", ".join(cell or "none" for cell in found)
-        what = "a bill is in one currency, this one is in several"
-        raise InputError(Fault(what, file=table.file, key=name, got=named, allowed="USD"))
-    if found != ["USD"]:
-        raise InputError(Fault("only bills in USD are read: no rate of exchange is assumed", file=table.file, key=name,
-                               got=found[0], allowed="USD"))  # fmt: skip
+        what, got = "a bill is in one currency, this one is in several", ", ".join(cell or "none" for cell in found)
+    raise InputError(Fault(what, file=table.file, line=row + 2, key=name, got=got, allowed="USD"))
+
+
+def no_contradiction(table: Table, row: int, line: Line, amount: str) -> None:
+    """Keep a fault where hours of a machine and their dollars have other signs, or one of them is no use's sign.
+
+    What is given back is a credit, a refund or a correction, and has a category or class of its own.
+    """
+    if line.category not in ("on_demand", "spot") or not line.gpus:
+        return
+    if min(line.billed, line.effective) < 0 < line.hours or line.hours < 0 < max(line.billed, line.effective):
+        what = f"{line.hours:g} hours of {line.instance} cannot cost this: a credit or correction is marked as one"
+        table.wrong(row, amount, what, f"{line.billed / units.MICRO} USD")
 
 
 def no_overlap(table: Table, lines: Sequence[Line], periods: Mapping[tuple[str, str], tuple[int, ...]]) -> None:
@@ -341,6 +377,9 @@ def no_overlap(table: Table, lines: Sequence[Line], periods: Mapping[tuple[str, 
     periods: (account, period text) -> (from, to, row). An instance is charged twice where the lines of its id overlap
     and together hold more hours than the time they cover.
     """
+    for begins, ends, row in periods.values():
+        if ends <= begins:
+            table.wrong(row, "BillingPeriodEnd", "is not after BillingPeriodStart")
     by_account: dict[str, list[tuple[int, ...]]] = {}
     for (account, _), period in periods.items():
         by_account.setdefault(account, []).append(period)

@@ -22,12 +22,21 @@ _FIRST = {
     "job_id": "chronus",
 }
 
+_REQUESTS = {
+    ("TIMESTAMP", "ContextTokens"): "azure_llm",
+    ("timestamp_ms", "input_tokens"): "mooncake",
+    ("client", "t_s"): "servegen",
+    ("t_s", "rps"): "servegen",
+}
+
 LEAST_COLUMNS = 5  # of those a bill must have; fewer are another table's
 
 
 def layout_of(path: pathlib.Path) -> str:
     """The name of the importer that reads the file; InputError where the first line is no known header."""
     names = strict_csv.header(path)
+    if not any(name.strip() for name in names):
+        raise InputError(Fault("the file is empty", file=path.name, line=1, allowed=",".join(tracefile.REQUIRED)))
     if names[0] in _FIRST:
         return _FIRST[names[0]]
     if names[0].lstrip().startswith("{"):
@@ -42,6 +51,17 @@ def layout_of(path: pathlib.Path) -> str:
             got=",".join(names), allowed=",".join(tracefile.REQUIRED), hint=nearest(names[0], _FIRST),
         )
     )  # fmt: skip
+
+
+def layout_of_any(path: pathlib.Path) -> str:
+    """The name of the importer that reads the file: of a bill, of requests or rates, or of jobs."""
+    try:
+        return bill_layout_of(path)
+    except InputError:
+        names = strict_csv.header(path)
+    if names[0].startswith("{") and '"input_length"' in ",".join(names):
+        return "mooncake"
+    return _REQUESTS.get(names[:2]) or layout_of(path)
 
 
 def read_jobs(path: pathlib.Path) -> Imported:

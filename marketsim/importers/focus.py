@@ -76,6 +76,7 @@ def read(path: pathlib.Path) -> Imported:
         else:
             priced = (quantities[0][row], text["PricingUnit"]), (quantities[1][row], text["ConsumedUnit"])
             lines.append(mapped(plain, charges[row], text, priced))
+            bill_table.no_contradiction(table, row, lines[-1], "BilledCost")
     table.check()
     bill = bill_table.finished(table, lines, periods)
     return Imported(bill, table.rows)

@@ -16,11 +16,15 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from marketsim import units
 from marketsim.billing.bill import Bill, usd_text
 from marketsim.demand import tracefile
 from marketsim.demand.tracefile import Trace
 from marketsim.errors import Fault, InputError
 from marketsim.importers.price_table import PriceBook, PriceSeries
+
+MOST_INSTANCES = 10_000
+MOST_GPUS = 100_000  # of one job
 
 Floats = NDArray[np.float64]
 
@@ -94,9 +98,26 @@ class Importer:
     def read(self, path: pathlib.Path) -> Imported:
         """The table of a file; InputError with one line for each sort of fault, however many rows have it."""
         try:
-            return self.reader(path)
+            found = self.reader(path)
         except InputError as error:
             raise InputError(_one_of_each(error.faults)) from None
+        if isinstance(found.table, Trace):
+            _check_reach(found.table, path.name)
+        return found
+
+
+def _check_reach(trace: Trace, file: str) -> None:
+    """Refuse a job beyond what the package's own table holds: it could be written, and not be read again."""
+    last = trace.submit_s + trace.duration_s
+    for column, most, what in (
+        (trace.submit_s, units.LONGEST_S, "is submitted more than 20 years after the first day"),
+        (last, units.LONGEST_S, "ends more than 20 years after the first day"),
+        (trace.instances, MOST_INSTANCES, f"is spread over more than {MOST_INSTANCES:,} machines"),
+    ):
+        beyond = np.flatnonzero(column > most)
+        if len(beyond):
+            row = int(beyond[0])
+            raise InputError(Fault(f"job {trace.job[row]} {what}", file=file, got=str(column[row]), allowed=f"{most}"))
 
 
 def _one_of_each(faults: Sequence[Fault]) -> list[Fault]:

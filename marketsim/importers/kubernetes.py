@@ -20,7 +20,7 @@ import numpy as np
 from marketsim import strict_csv
 from marketsim.demand import tracefile
 from marketsim.errors import MOST_FAULTS, Fault, InputError
-from marketsim.importers.importer import Imported, Importer, spread
+from marketsim.importers.importer import MOST_GPUS, Imported, Importer, spread
 from marketsim.units import DAY_S
 
 Pod = tuple[str, str, int, int, int]  # name, namespace, from and to in seconds since 1970, GPUs
@@ -31,6 +31,9 @@ def read(path: pathlib.Path) -> Imported:
     """The pods that held GPUs, in order of their start."""
     text = strict_csv.text_of(path)
     found, left = _of_json(text, path.name) if text.lstrip().startswith("{") else _of_csv(path)
+    most = max((pod[4] for pod in found), default=0)
+    if most > MOST_GPUS:
+        raise InputError(Fault("a pod has more GPUs than any has", file=path.name, got=str(most)))
     if not found:
         raise InputError(Fault("no pod held a GPU", file=path.name))
     return Imported(_trace(found), len(found) + sum(left.values()), {why: n for why, n in left.items() if n})
@@ -43,9 +46,15 @@ def _of_csv(path: pathlib.Path) -> tuple[list[Pod], dict[str, int]]:
          "gpus": strict_csv.count},
     )  # fmt: skip
     faults, pods, none = [], [], 0
+    seen: dict[tuple[str, str, int], int] = {}
     for row in range(len(got["line"])):
         from_s, to_s, gpus = round(got["start"][row]), round(got["end"][row]), int(got["gpus"][row])
-        if to_s <= from_s:
+        pod = str(got["pod"][row]), str(got["namespace"][row]), from_s
+        first = seen.setdefault(pod, int(got["line"][row]))
+        if first != got["line"][row]:
+            what = f"duplicate of line {first}: the pod starts twice at one time"
+            faults.append(Fault(what, file=path.name, line=int(got["line"][row]), key="pod", got=pod[0]))
+        elif to_s <= from_s:
             faults.append(Fault("the pod ends before it starts", file=path.name, line=int(got["line"][row]), key="end"))
         elif gpus == 0:
             none += 1
@@ -59,16 +68,18 @@ def _of_csv(path: pathlib.Path) -> tuple[list[Pod], dict[str, int]]:
 def _of_json(text: str, file: str) -> tuple[list[Pod], dict[str, int]]:
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(Fault(f"cannot be read as JSON; is the file cut off? ({error})", file=file)) from None
     try:
         if data["status"] != "success" or data["data"]["resultType"] != "matrix":
             raise InputError(Fault("is no answer of a range query", file=file, allowed="resultType matrix"))
         series = [
-            (one["metric"].get("pod", "pod"), one["metric"].get("namespace", "all"),
-             [(round(float(at)), float(value)) for at, value in one["values"]])
+            (str(one["metric"].get("pod", "pod")), str(one["metric"].get("namespace", "all")),
+             [(_at(at), _gpus(value)) for at, value in one["values"]])
             for one in data["data"]["result"]
         ]  # fmt: skip
+    except _Sample as error:
+        raise InputError(Fault(str(error), file=file, key="data.result[].values")) from None
     except (KeyError, TypeError, ValueError, AttributeError):
         what = "is no answer of a range query: data.result[].metric and .values are needed"
         raise InputError(Fault(what, file=file)) from None
@@ -81,6 +92,25 @@ def _of_json(text: str, file: str) -> tuple[list[Pod], dict[str, int]]:
         names = [pod if number == 0 else f"{pod}#{number + 1}" for number in range(len(spells))]
         pods += [(name, namespace, *spell) for name, spell in zip(names, spells, strict=True)]
     return pods, {"no GPU": none}
+
+
+class _Sample(ValueError):
+    """A sample of a range query that is none."""
+
+
+def _at(value: object) -> int:
+    """Whole seconds since 1970, to 2100."""
+    at = float(str(value))
+    if not 0 <= at <= 4.2e9:
+        raise _Sample(f"the time of a sample lies before 1970 or after 2100: {value}")
+    return round(at)
+
+
+def _gpus(value: object) -> float:
+    found = float(str(value))
+    if not 0 <= found <= MOST_GPUS:
+        raise _Sample(f"a sample must lie between 0 and {MOST_GPUS} GPUs: {value}")
+    return found
 
 
 def _spells(values: list[tuple[int, float]], step_s: int) -> list[tuple[int, int, int]]:

@@ -22,7 +22,8 @@ def _units(text: str) -> int:
 
 def read(path: pathlib.Path) -> Imported:
     """The jobs of a file in either layout; a unit is taken for a GPU. Times are rounded to whole seconds."""
-    names = LAYOUTS[1] if strict_csv.header(path)[:1] == ("submit_s",) else LAYOUTS[0]
+    found = set(strict_csv.header(path))
+    names = max(LAYOUTS, key=lambda layout: len(found & set(layout)))
     columns = {names[0]: strict_csv.non_negative, names[1]: strict_csv.positive, names[2]: _units}
     got = strict_csv.read(path, columns, sorted_by=names[0])
     submit, duration = (np.rint(np.asarray(got[name], np.float64)).astype(np.int64) for name in names[:2])

@@ -39,6 +39,12 @@ def _twice(bill: str) -> str:
     return bill + next(line for line in lines if ",i-0000" in line)
 
 
+def _negative(bill: str) -> str:
+    """The first hour of an instance, paid back without being marked as a refund."""
+    place = next(row for row, line in enumerate(bill.splitlines()) if ",i-0000" in line)
+    return _cell(place, "BilledCost", "-5")(bill)
+
+
 BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "two currencies": (_cell(5, "BillingCurrency", "EUR"), "BillingCurrency: a bill is in one currency.*EUR, USD"),
     "another currency": (lambda bill: bill.replace(",USD,", ",EUR,"), "only bills in USD are read.*EUR"),
@@ -60,6 +66,26 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "no time zone": (_cell(4, "ChargePeriodStart", "2025-01-01T00:00:00"), "ChargePeriodStart: .*offset"),
     "time backwards": (_cell(4, "ChargePeriodEnd", "2024-01-01T00:00:00Z"), "is not after ChargePeriodStart"),
     "an unknown charge": (_cell(4, "ChargeCategory", "Fine"), "ChargeCategory: is none of Usage"),
+    "an amount beyond any number": (_cell(4, "BilledCost", "1e400"), "BilledCost: the amount is beyond any bill"),
+    "a mark of thousands": (_cell(4, "BilledCost", "1,234.50"), "BilledCost: .*no mark of thousands"),
+    "a digit mark of a program": (_cell(4, "BilledCost", "1_000"), "BilledCost: is not an amount"),
+    "digits of another script": (_cell(4, "BilledCost", "\uff15"), "BilledCost: is not an amount"),
+    "a line end in an amount": (_cell(4, "BilledCost", "1\n2"), r"BilledCost: is not an amount .*got 1\\n2"),
+    "a date as spreadsheets write it": (_cell(4, "ChargePeriodStart", "01/31/2025"), "ChargePeriodStart: .*YYYY-MM-DD"),
+    "a year that stands for unknown": (
+        _cell(4, "ChargePeriodEnd", "9999-12-31T23:59:59Z"),
+        "before 1970 or after 2100",
+    ),
+    "a billing period backwards": (
+        _cell(4, "BillingPeriodEnd", "2024-12-01T00:00:00Z"),
+        "BillingPeriodEnd: is not after BillingPeriodStart",
+    ),
+    "dollars given back for use": (_negative, "hours of .* cannot cost this: a credit or correction is marked as one"),
+    "the header twice": (lambda bill: bill + bill.split("\n")[0] + "\n", "the header stands here again"),
+    "no header": (lambda bill: bill.split("\n", 1)[1], "no header of a bill|columns of no bill"),
+    "a column twice": (lambda bill: bill.replace("BillingAccountName", "BillingAccountId", 1), "duplicate column"),
+    "a semicolon": (lambda bill: bill.replace(",", ";"), "separator is a semicolon|columns of no bill"),
+    "JSON by the name of CSV": (lambda _: '[{"BilledCost": 1,\n"EffectiveCost": 1}]\n', "the file is JSON|of no bill"),
     "nothing below the header": (lambda bill: bill.split("\n")[0] + "\n", "no lines below the header"),
     "another table": (lambda _: "a,b\n1,2\n", "has the columns of no bill"),
     "an empty file": (lambda _: "", "has the columns of no bill"),
@@ -80,6 +106,51 @@ def test_a_bad_bill_is_one_line_and_nothing_is_written(
     assert len(errors) == 1
     assert re.search(wanted, errors[0]), errors
     assert [entry.name for entry in tmp_path.iterdir()] == ["bill.csv"]
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (lambda bill: bill.encode("utf-16"), "is text in UTF-16; save it as UTF-8"),
+        (lambda bill: bill.encode("utf-16-be"), "is text in UTF-16"),
+        (lambda bill: b"PK\x03\x04" + bill.encode(), "is a zip archive or a workbook"),
+        (lambda bill: gzip.compress(gzip.compress(bill.encode())), "is packed twice"),
+        (lambda bill: b"\x1f\x8b" + bill.encode(), "cannot be read"),
+        (lambda bill: bill.encode() + b"\xe9", "not text in UTF-8"),
+    ],
+)
+def test_what_is_no_text_is_told_by_what_it_is(
+    content: Callable[[str], bytes], wanted: str, tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bill.csv").write_bytes(content(text()))
+    assert main(["import", "focus", str(tmp_path / "bill.csv"), "--out", str(tmp_path / "out.csv")]) == 2
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert wanted in line
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_mark_of_byte_order_and_ends_of_lines_change_nothing(
+    tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told = []
+    for change in (str, lambda bill: "\ufeff" + bill.replace("\n", "\r\n"), lambda bill: "\n" + bill):
+        (tmp_path / "bill.csv").write_bytes(change(text()).encode())
+        assert main(["import", "auto", str(tmp_path / "bill.csv")]) == 0
+        told.append(capfd.readouterr())
+    assert told[0] == told[1] == told[2]
+
+
+def test_a_folder_is_no_bill(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", str(tmp_path / "mine.yaml"), "--from-bill", str(tmp_path)]) == 2
+    assert "a directory, where a file is wanted" in capfd.readouterr().err
+
+
+def test_currencies_are_told_with_the_line_of_the_first_that_differs(
+    tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bill.csv").write_text(_cell(5, "BillingCurrency", "EUR")(text()))
+    assert main(["import", "focus", str(tmp_path / "bill.csv")]) == 2
+    assert "bill.csv:6: BillingCurrency" in capfd.readouterr().err
 
 
 def test_a_truncated_gz_is_one_line(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:

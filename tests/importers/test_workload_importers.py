@@ -170,7 +170,28 @@ WRONG = [
     ("openb", OPENB_HEAD + "p0,1,1,1,4600,LS,Running,0,110,10.0\n", "1,000 thousandths"),
     ("chronus", CHRONUS_HEAD + "0,u,1,0,2,5,1,1,hard\n", "strict, soft and best"),
     ("swf", "1 2 3\n", "18"),
-    ("swf", SWF.replace("2 10 5", "2 -10 5"), "sorted by submit time"),
+    ("swf", SWF.replace("3 20 5", "3 9 5"), "sorted by submit time"),
+    ("swf", SWF.replace("2 10 5", "2 -10 5"), r"field 2 \(submit time\): must lie between 0"),
+    ("swf", SWF.replace("2 10 5 50", "2 10 5 1e300"), r"field 4 \(run time\): must lie between -1"),
+    ("swf", SWF.replace("2 10 5", "1 10 5"), "duplicate of line"),
+    ("swf", '{"job": 1}\n', "the file is JSON"),
+    ("slurm", "", "the file is empty"),
+    ("slurm", SLURM.split("\n")[0] + "\n", "no rows below the header"),
+    ("slurm", SLURM.split("\n", 1)[1], "no header of sacct"),
+    ("slurm", SLURM + SLURM.split("\n")[0] + "\n", "the header stands here again"),
+    ("slurm", SLURM.replace("gres/gpu=16", "gres/gpu=" + "9" * 40), "AllocTRES: has more than 100,000 GPUs"),
+    ("slurm", SLURM.replace("|2025-01-02T06:00:00|", "|31/01/2025|"), "Submit: is not a time such as"),
+    ("slurm", SLURM.replace("|2025-01-02T06:00:00|", "|0001-01-01T00:00:00|"), "Submit: lies before 1970 or after"),
+    ("kubernetes", "pod,namespace,start,end,gpus\n" + 2 * "p,n,2025-01-01T00:00:00Z,2025-01-01T05:00:00Z,2\n",
+     "duplicate of line 2"),
+    ("kubernetes", "pod,namespace,start,end,gpus\np,n,2025-01-01T00:00:00,2025-01-01T05:00:00Z,2\n", "timezone"),
+    ("kubernetes", '{"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {"pod": "p"}, '
+                   '"values": [[1e400, "1"]]}]}}', "time of a sample"),
+    ("pai", "submit_s,length,units\n0,1,1\n", "column duration_s is missing, column length is unknown"),
+    ("philly", "2017-09-04 10:30:41,5,8,a\n2017-09-04 10:30:42,5,8,a\n", "no header of this table"),
+    ("philly", "<!DOCTYPE html>\n<html></html>\n", "the file is HTML"),
+    ("jobs", "job,submit_s,duration_s,gpus\na,0,5,1\njob,submit_s,duration_s,gpus\n", "the header stands here again"),
+    ("jobs", "job,submit_s,duration_s,gpus\na,0,5,1\nb,4", "is the file cut off here"),
     ("swf", "; nothing\n", "empty"),
     ("mooncake", '{"timestamp": 0}\n', "input_length"),
     ("mooncake", '{"timestamp": 5, "input_length": 7, "output_length": 2}\n'
@@ -186,6 +207,21 @@ def test_a_wrong_file_gives_one_clear_line(kind: str, text: str, says: str, tmp_
         KINDS[kind].read(written(tmp_path, text))
     (line,) = caught.value.lines()
     assert line.startswith("file.txt")
+
+
+def test_parts_of_a_job_that_was_stopped_are_counted_and_its_whole_is_read(tmp_path: pathlib.Path) -> None:
+    """The Standard Workload Format gives such a job a line for each part (status 2 or 3) beside that of the whole."""
+    line = "1 0 -1 {ran} 2 -1 -1 2 -1 -1 {status} 7 -1 -1 -1 -1 -1 -1\n"
+    parts = [(40, 2), (60, 3), (100, 1)]
+    made = KINDS["swf"].read(written(tmp_path, "".join(line.format(ran=ran, status=status) for ran, status in parts)))
+    assert made.trace.gpu_seconds == 2 * 100
+    assert made.left_out == {"a part of a job": 2}
+
+
+def test_a_job_beyond_what_our_own_table_holds_is_refused_before_it_is_written(tmp_path: pathlib.Path) -> None:
+    text = SLURM.replace("2025-01-02T06:00:00", "1971-01-02T06:00:00", 1)
+    with pytest.raises(InputError, match="more than 20 years after the first day"):
+        KINDS["slurm"].read(written(tmp_path, text))
 
 
 REAL = {
