@@ -22,7 +22,7 @@ _FIRST = {
     "job_id": "chronus",
 }
 
-_REQUESTS = {
+_REQUESTS: dict[tuple[str, ...], str] = {
     ("TIMESTAMP", "ContextTokens"): "azure_llm",
     ("timestamp_ms", "input_tokens"): "mooncake",
     ("client", "t_s"): "servegen",
