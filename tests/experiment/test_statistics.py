@@ -172,6 +172,10 @@ def test_a_control_takes_out_what_it_explains() -> None:
     assert variance.controlled(u[:8], u[:8], [0.5]).note == "needs n >= 11, has 8"
 
 
+def test_data_that_do_not_vary_need_no_control() -> None:
+    assert variance.controlled([2.0] * 12, dice(4).normal(0, 1, 12), 0.0).note == "identical in all 12"
+
+
 def test_a_control_needs_ten_more_than_there_are_controls() -> None:
     x = dice(4).normal(0, 1, 11)
     y = 2 * x + dice(5).normal(0, 1, 11)
@@ -221,6 +225,18 @@ def test_kim_nelson_takes_the_clearly_best_early_and_counts_what_each_took() -> 
     assert found.decided
     assert found.dropped_at.keys() == {1, 2, 3}
     assert all(found.n[i] <= found.n[0] for i in (1, 2, 3))
+
+
+def test_a_pair_that_is_soon_told_apart_does_not_end_the_comparison_of_the_others() -> None:
+    common, own_noise, other = (dice(seed).normal(0, size, 2_000) for seed, size in ((7, 1.0), (8, 0.3), (9, 1.0)))
+
+    def draw(alive: list[int], r: int) -> list[float]:
+        return [(common[r], common[r] + own_noise[r], other[r])[system] for system in alive]
+
+    found = selection.kim_nelson(draw, 3, delta=0.2)
+    assert found.decided
+    assert len(found.left) == 1
+    assert max(found.n) > 60  # the pair of the first two may not be undecided after 19
 
 
 def test_a_band_is_never_below_nothing_and_is_nothing_from_the_last_stage_on() -> None:
