@@ -115,6 +115,7 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         base = sqlite3.connect(self.path, isolation_level=None, timeout=5)
+        base.text_factory = lambda raw: raw.decode("utf-8", "replace")  # what is damaged fails its checksum, no more
         try:
             base.executescript(_TABLES)
             if base.execute("PRAGMA quick_check").fetchone()[0] != "ok":

@@ -369,6 +369,18 @@ def test_a_damaged_row_is_left_out_and_run_again(tmp_path: pathlib.Path) -> None
     assert kept(tmp_path).rows == whole.rows
 
 
+def test_a_damaged_row_that_is_no_text_any_more_is_run_again(tmp_path: pathlib.Path) -> None:
+    whole = kept(tmp_path)
+    sound = (tmp_path / FILE).read_bytes()
+    at = sound.index(b'"jobs":7.0')
+    (tmp_path / FILE).write_bytes(sound[:at] + b"\xff" + sound[at + 1 :])
+    with Store(tmp_path, "i", VERSIONS) as store:
+        assert sum(map(len, store.rows().values())) == 35
+        assert store.warnings == [f"1 rows of {FILE} were damaged; they are run again"]
+    assert kept(tmp_path).rows == whole.rows
+    assert (tmp_path / FILE).read_bytes() == sound
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_a_flipped_bit_anywhere_in_the_store_is_never_silently_used(tmp_path: pathlib.Path, seed: int) -> None:
     whole = kept(tmp_path / "good")
