@@ -55,7 +55,8 @@ class EngineView:
         if pool.offer.outage is not None:
             if need.instances > 1:
                 return self._engine.outages.gang_fits(pool, need.instances)
-            self._engine.outages.room(pool)
+            if pool.room:
+                self._engine.outages.room(pool)
         return pool.fits(need.instances, need.milli)
 
     def can_start_committed(self, job: JobView, offer: str) -> bool:

@@ -20,7 +20,6 @@ class Scaler:
         self._number = number
         self._service = setup.services[number]
         self._rates = setup.replica_requests_per_s[number]  # a lever may change them
-        self._offers = [offer for offer in setup.offers if not offer.sells_tokens and may_use(offer)]
         # tokens are paid as they are used, so an offer that sells them may always take what replicas leave
         self._all_the_rest = [
             say.Scale(number, offer.id, requests_per_s=float(UNLIMITED))
@@ -28,7 +27,12 @@ class Scaler:
             if offer.sells_tokens and may_use(offer)
         ]
         milli = self._service.replica.milli
-        self._share = {offer.id: milli / offer.shape.milli for offer in self._offers}
+        # (offer, its number, whether it is rented by the hour, share of an instance that a replica takes)
+        self._places = [
+            (offer.id, offer.index, offer.metered, milli / offer.shape.milli)
+            for offer in setup.offers
+            if not offer.sells_tokens and may_use(offer)
+        ]
 
     def actions(self, view: say.View) -> Sequence[say.Scale]:
         """What to change now; giving up comes first, so that what is freed can be taken."""
@@ -38,13 +42,18 @@ class Scaler:
         placed = 0
         fewer: list[say.Scale] = []
         more: list[say.Scale] = []
+        least = scale.minimum_replicas
         for offer, rate in self._in_order_of_cost(view):
             here = held.get(offer, 0)
-            count = max(math.ceil(left / rate - 1e-9) if left > 0 else 0, scale.minimum_replicas - placed)
+            count = math.ceil(left / rate - 1e-9) if left > 0 else 0
+            if count < least - placed:
+                count = least - placed
             if count > here:
                 count = min(count, here + view.room_for(number, offer))
-            if count != here:
-                (more if count > here else fewer).append(say.Scale(number, offer, count))
+                if count > here:
+                    more.append(say.Scale(number, offer, count))
+            elif count < here:
+                fewer.append(say.Scale(number, offer, count))
             placed += count
             left -= count * rate
         return [*self._all_the_rest, *fewer, *more]
@@ -52,14 +61,11 @@ class Scaler:
     def _in_order_of_cost(self, view: say.View) -> list[tuple[str, float]]:
         """(offer, requests a second of a replica): committed ones first, then by USD a request, then by number."""
         ranked = []
-        for offer in self._offers:
-            rate = self._rates[offer.index]
-            if not rate:
-                continue
-            if view.committed(offer.id) > 0 or not offer.metered:
-                ranked.append((0.0, offer.index, offer.id, rate))
-            else:
-                usd = view.price(offer.id) * self._share[offer.id] / rate
-                ranked.append((1.0 + usd, offer.index, offer.id, rate))
+        rates = self._rates
+        for offer, index, metered, share in self._places:
+            rate = rates[index]
+            if rate:
+                usd = 0.0 if not metered or view.committed(offer) else 1.0 + view.price(offer) * share / rate
+                ranked.append((usd, index, offer, rate))
         ranked.sort()
         return [(offer, rate) for _, _, offer, rate in ranked]

@@ -49,9 +49,13 @@ class _CheapestFeasible(base.PlacementBase):
         self._spot = {offer.id for offer in setup.offers if offer.kind == "spot"}
         self._metered = {offer.id for offer in setup.offers if offer.metered}
         choices = self._choices
-        self._cheap = [
-            [*committed, *spot] for committed, spot in zip(choices.committable, choices.spot, strict=True)
-        ]  # by need: what a job with time to spare takes
+        cheap = [[*committed, *spot] for committed, spot in zip(choices.committable, choices.spot, strict=True)]
+        # by whether it has tried spot in vain, whether its time is up, and need: where it may go
+        self._open = [
+            [[[offer for offer in offers if not vain or offer not in self._spot] for offers in by_need]
+             for by_need in (cheap, choices.any)]
+            for vain in (False, True)
+        ]  # fmt: skip
 
     def leave_at(self, job: say.JobView, view: say.View) -> int | None:
         """Until when it is worth waiting for something cheaper than on-demand."""
@@ -64,22 +68,17 @@ class _CheapestFeasible(base.PlacementBase):
         return job.deadline_s - min(view.run_s(job, offer) for offer in on_demand) - self._settings.keep_slack
 
     def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
-        choices, need = self._choices, job.need_index
-        offers = choices.any[need] if job.budget_ended else self._cheap[need]
-        able = [offer for offer in offers if view.can_start(job, offer)]
-        if self._fruitless.enough(job):
-            able = [offer for offer in able if offer not in self._spot]
+        choices, vain = self._choices, self._fruitless.enough(job)
+        able = [offer for offer in self._open[vain][job.budget_ended][job.need_index] if view.can_start(job, offer)]
         if not able:
-            return say.WAIT if self._fruitless.enough(job) else None
+            return say.WAIT if vain else None
         now = view.now_s
         finish_s = {offer: now + self._expected_s(job, offer, view) for offer in able}
         in_time = [offer for offer in able if finish_s[offer] <= job.deadline_s]
-        free = [offer for offer in in_time if self._is_free(job, offer, view)]
-        if free:
+        if free := [offer for offer in in_time if self._is_free(job, offer, view)]:
             why_so = self.because("in time on capacity that is paid whether used or not")
             return say.Start(job.id, min(free, key=lambda offer: finish_s[offer]), why_so)
-        priced = [offer for offer in in_time if offer in self._metered]
-        if priced:
+        if priced := [offer for offer in in_time if offer in self._metered]:
             why_so = self.because("the cheapest a unit of work of those that are expected to be in time")
             return say.Start(job.id, min(priced, key=lambda offer: choices.work_usd(job, offer, view)), why_so)
         if job.budget_ended:
