@@ -132,6 +132,13 @@ TEXTS: dict[str, str] = {
     "report.charts": "What the figures say",
     "report.figures": "The figures of this picture",
     "report.figures.more": "and {n:count} rows more",
+    "report.load": "Load against capacity",
+    "report.load.how": "GPUs that each workload offers on average before any policy is asked, "
+    "in its own reference GPU, and GPUs that the market lets start within its first quotas; "
+    "what is signed or bought comes on top. One replication.",
+    "report.load.weeks": "weeks",
+    "report.load.market": "market",
+    "report.load.unbounded": "no bound",
     "report.whatif": "What if",
     "report.whatif.how": "Move a slider: every combination was run beforehand, {n:count} replications each of {policies:count} policies; "
     "nothing is interpolated.",

@@ -129,6 +129,12 @@ TEXTS: dict[str, str] = {
     "report.charts": "数字说明了什么",
     "report.figures": "此图的数字",
     "report.figures.more": "另有 {n:count} 行",
+    "report.load": "负载与容量",
+    "report.load.how": "在询问任何策略之前，各工作负载平均需要的 GPU 数（按各自的参考 GPU 计），"
+    "以及市场在初始配额内允许启动的 GPU 数；已签约或购买的另计。取一次重复。",
+    "report.load.weeks": "周",
+    "report.load.market": "市场",
+    "report.load.unbounded": "无上限",
     "report.whatif": "假设分析",
     "report.whatif.how": "移动滑块：每种组合都已事先运行，{policies:count} 个策略各 {n:count} 次重复；没有插值。",
     "report.whatif.reset": "回到原场景",

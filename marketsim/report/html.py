@@ -50,6 +50,7 @@ def text(made: Document, run: Map = map) -> str:
         "script_hash": _hash(script),
         "pictures": list(run(partial(picture, locale=made.locale), made.drawn)),
         "sliders": None,
+        "load": made.tables["load"].to_dict("records") if "load" in made.tables else [],
     }
     if made.grid is not None and made.grid.axes:
         context |= _sliders(made.grid, made.locale)
@@ -68,6 +69,7 @@ def render(template: str, made: Document, context: Mapping[str, Any]) -> str:
             t=locale.text,
             say=locale.say,
             value=locale.metric,
+            gpus=locale.gpus,
             raw=lambda value: "" if value is None else repr(value),
             metric_name=lambda name: locale.name("metric", name),
             **context,

@@ -24,13 +24,17 @@ MOST_STORY = 400
 
 
 def of_run(measured: Measured, policy: str, start: str | None = None) -> dict[str, pd.DataFrame]:
-    """Tables of one run, each with its policy and span: capacity, jobs, misses, spent, purse, spot, hours, story.
+    """Tables of one run, each with its policy and span: load, capacity, jobs, misses, spent, purse, spot,
+    hours, story.
 
     start: the instant of second 0, ISO 8601 in UTC; without it there are no hours of the week.
     """
-    from marketsim.metrics import frames
+    import pandas as pd
+
+    from marketsim.metrics import frames, load
 
     made = {
+        "load": pd.DataFrame([vars(one) for one in load.against_market(measured.world)]),
         "capacity": frames.demand_and_capacity(measured).reset_index(),
         "jobs": frames.per_job(measured).reset_index(drop=True),
         "misses": frames.misses_by_workload(measured).reset_index(),
