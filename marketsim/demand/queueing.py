@@ -7,6 +7,7 @@ second, times in seconds; arguments broadcast against each other.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -104,6 +105,7 @@ def response_quantile(queue: Wait, service_nodes_s: Floats, share: float) -> Flo
     return np.where(finite, high, np.inf)
 
 
+@functools.lru_cache(maxsize=4096)  # a lever asks the same again in every run
 def largest_rate(servers: float, service_s: float, wait_s: float, share: float, service_cv2: float = 1.0) -> float:
     """Requests a second at which a share of them wait at most `wait_s`; 0 where no rate does, as for wait_s below 0.
 
