@@ -12,6 +12,8 @@ from marketsim.cli import console, options
 if TYPE_CHECKING:
     from marketsim.world import World
 
+MOST_WORKLOADS = 4  # beside each other in 80 columns
+
 
 @click.command("check")
 @options.scenario
@@ -41,14 +43,15 @@ def _load_by_week(world: World) -> None:
     from marketsim.metrics import load
 
     stretches = load.against_market(world)
-    rows = [
-        [
-            f"{one.first_week} to {one.last_week}",
-            *(f"{mean:,.1f}" for mean in one.offered.values()),
-            "no bound" if one.market is None else f"{one.market:,.0f}",
-        ]
-        for one in stretches
-    ]
-    offered = stretches[0].offered
+    names = list(stretches[0].offered)
     console.say("GPUs offered by week, in each workload's reference GPU, and GPUs the market lets start:")
-    console.table(["weeks", *offered, "market"], rows, numbers=range(1, len(offered) + 2))
+    for shown in (names[first : first + MOST_WORKLOADS] for first in range(0, len(names), MOST_WORKLOADS)):
+        rows = [
+            [
+                f"{one.first_week} to {one.last_week}",
+                *(f"{one.offered[name]:,.1f}" for name in shown),
+                "no bound" if one.market is None else f"{one.market:,.0f}",
+            ]
+            for one in stretches
+        ]
+        console.table(["weeks", *shown, "market"], rows, numbers=range(1, len(shown) + 2))

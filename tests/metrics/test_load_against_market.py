@@ -56,3 +56,15 @@ def test_a_report_shows_the_load_of_each_week(lang: str, title: str) -> None:
     text = re.sub(r"<[^>]+>", " ", section[: section.index("</section>")]).split()
     assert title in " ".join(text)
     assert " ".join(text).endswith("1 2 7 2 2 7")
+
+
+def test_check_shows_each_of_many_workloads_whole(tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from marketsim.cli.main import main
+
+    one = next(line for line in TEXT.splitlines() if "retrain:" in line)
+    many = "\n".join(one.replace("retrain", f"retraining-{number}") for number in range(10))
+    (tmp_path / "many.yaml").write_text(TEXT.replace(one, many))
+    assert main(["check", str(tmp_path / "many.yaml")]) == 0
+    out = capfd.readouterr().out
+    assert all(f"retraining-{number}" in out for number in range(10))
+    assert out.count("1 to 1") == out.count(" market\n") == 3
