@@ -113,7 +113,12 @@ class Results:
         return {policy: column for policy, column in found.items() if column}
 
     def cell(self, policy: str, metric: str) -> dict[str, Any]:
-        """mean, low, high, p10, p90, n of one metric of one policy; None where undefined or n is too small."""
+        """mean, low, high, p10, p90, n of one metric of one policy; None where undefined or n is too small.
+
+        The interval of a share ends at 0 and 1, beyond which no share lies.
+        """
+        from marketsim.metrics import describe
+
         values = np.array(list(self.column(policy, metric).values()))
         observed = list(self.observations(policy, metric).values())
         if not observed:
@@ -121,7 +126,10 @@ class Results:
         found = interval.t_interval(observed, self.confidence)
         ranged = len(values) >= LEAST_FOR_RANGE
         p10, p90 = (float(np.quantile(values, level)) if ranged else None for level in (0.1, 0.9))
-        return {"mean": found.value, "low": found.low, "high": found.high, "p10": p10, "p90": p90, "n": found.n}
+        low, high, known = found.low, found.high, describe(metric)
+        if low is not None and high is not None and known is not None and known.unit == "share":
+            low, high = max(low, 0.0), min(high, 1.0)
+        return {"mean": found.value, "low": low, "high": high, "p10": p10, "p90": p90, "n": found.n}
 
     def to_json(self) -> dict[str, Any]:
         """The one document of `run --json`: finite numbers or null."""

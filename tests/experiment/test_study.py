@@ -103,6 +103,15 @@ def test_without_values_or_caps_the_frontier_is_shown_and_nothing_ranked() -> No
     assert best.order == ()
 
 
+def test_the_interval_of_a_share_stays_among_shares_and_that_of_money_does_not():
+    rows = {"a": {r: {"unserved_share": r * 0.01, "total_cost_usd": 1.0 * r} for r in range(3)}}
+    share, money = (Results("x", rows).cell("a", metric) for metric in ("unserved_share", "total_cost_usd"))
+    assert money["low"] < 0
+    assert (share["low"], round(share["high"] / 0.01, 6)) == (0.0, round(money["high"], 6))
+    high = {"a": {r: {"utilization": 1 - r * 0.01} for r in range(3)}}
+    assert Results("x", high).cell("a", "utilization")["high"] == 1.0
+
+
 def test_a_difference_that_is_the_same_in_all_n_is_certain_and_none_is_none() -> None:
     columns = {
         "a": {r: 1.0 + r for r in range(5)},
