@@ -63,6 +63,8 @@ ALLOWED_S = 120.0
 EQUAL = {
     ("marketsim/ledger.py", "1  ->  2", "return np.array(self.cells, np.int64).reshape(-1, self.width)"):
         "numpy takes any negative length for `as many as there are`",
+    ("marketsim/engine/waiting.py", "without job.ticket += 1", "job.ticket += 1"):
+        "who leaves has another ticket, so who comes need not; that it is `leave` that changes it, tests notice",
     ("marketsim/engine/waiting.py", "1  ->  2", "job.ticket += 1"):
         "a ticket need only be another than before",
     ("marketsim/experiment/statistics/selection.py", "50.0  ->  51.0",
