@@ -204,12 +204,21 @@ class Question:
     utilization: float | None = None
 
     def flops(self) -> float:
-        """FLOPs to train it; InputError where the data are not given."""
+        """FLOPs to train it; InputError where the data are not given, or in both ways at once."""
+        if (self.forward_gflop is None) != (self.samples is None):
+            raise InputError("forward_gflop and samples go together: give both, or tokens")
+        if self.forward_gflop is not None and self.tokens is not None:
+            raise InputError("give tokens, or forward_gflop and samples, and not both")
         if self.forward_gflop is not None and self.samples is not None:
             return network_training_flops(self.forward_gflop * 1e9, self.samples, self.epochs)
         if self.tokens is None:
             raise InputError("give tokens, or forward_gflop and samples")
         return transformer_training_flops(self.parameters, self.tokens * self.epochs)
+
+
+def _hours(hours: float) -> str:
+    """Hours in words: whole ones, of fewer than a hundred three figures."""
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.3g}"
 
 
 def need(question: Question, speed: Speed) -> list[NeedLine]:
@@ -221,7 +230,8 @@ def need(question: Question, speed: Speed) -> list[NeedLine]:
                                hint=nearest(question.architecture, known)))  # fmt: skip
     ratio = speed(question.gpu, REFERENCE_GPU, question.family)
     if ratio is None:
-        raise InputError(Fault("no speed of this GPU is known", got=question.gpu))
+        what = f"no speed of this GPU is known for family {question.family}"
+        raise InputError(Fault(what, got=question.gpu, hint=nearest(question.gpu, silicon())))
     flops = question.flops()
     like = [run for run in runs if run.architecture == question.architecture]
     share = question.utilization or typical_utilization(runs, question.architecture)
@@ -239,9 +249,9 @@ def need(question: Question, speed: Speed) -> list[NeedLine]:
         NeedLine("utilization", f"{share:.3f} of an A100's peak", "work / (GPU-hours x 3600 x 312e12 x speed)", source),
         NeedLine("speed", f"{ratio:.3g} A100", f"{question.gpu} over A100, family {question.family}",
                  "MLPerf or measured matrix products, gpu_specs.csv"),
-        NeedLine("GPU-hours", f"{hours:,.0f} on {question.gpus} {question.gpu} ({low:,.0f} to {high:,.0f})",
+        NeedLine("GPU-hours", f"{_hours(hours)} on {question.gpus} {question.gpu} ({_hours(low)} to {_hours(high)})",
                  "work x (1 + sigma (n - 1)) / (utilization x 312e12 x speed x 3600)", "range: the runs' utilizations"),
-        NeedLine("wall time", f"{hours / question.gpus:,.1f} h", "GPU-hours / GPUs", "without waiting or failures"),
+        NeedLine("wall time", f"{_hours(hours / question.gpus)} h", "GPU-hours / GPUs", "without waiting or failures"),
         NeedLine("training memory", f"{memory:,.1f} GB, {memory / question.gpus:,.1f} GB on each of {question.gpus}",
                  f"parameters x {ADAM_BYTES} bytes x {1 + ACTIVATION_SHARE}, shared by the gang",
                  "ZeRO (2020); activations an assumption"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from marketsim.demand import need_analysis
@@ -75,3 +77,32 @@ def test_a_question_without_data_or_with_an_unknown_name_is_refused() -> None:
         need_analysis.need(Question(7e9, tokens=1, architecture="cnnn"), speed)
     with pytest.raises(InputError, match="no speed"):
         need_analysis.need(Question(7e9, tokens=1, gpu="RTX3090"), speed)
+
+
+def test_samples_and_tokens_are_two_ways_and_are_not_mixed() -> None:
+    with pytest.raises(InputError, match="go together"):
+        need_analysis.need(Question(7e9, tokens=1e9, forward_gflop=4), speed)
+    with pytest.raises(InputError, match="not both"):
+        need_analysis.need(Question(7e9, tokens=1e9, forward_gflop=4, samples=10), speed)
+    assert Question(25e6, forward_gflop=4, samples=10, epochs=2).flops() == 3 * 4e9 * 10 * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["--parameters", "nan", "--tokens", "1"], "--parameters': nan is not a finite number"),
+        (["--parameters", "1e400", "--tokens", "1"], "--parameters': inf is not in the range"),
+        (["--parameters", "7e9", "--tokens", "1,000"], "'1,000' is not a valid number"),
+        (["--parameters", "7e9", "--tokens", "1e9", "--epochs", "inf"], "--epochs': inf is not in the range"),
+        (["--parameters", "7e9", "--tokens", "1e9", "--family", "nlpp"], "no such family.*Did you mean nlp"),
+        (["--parameters", "7e9", "--tokens", "1e9", "--gpu", "H10"], "no speed of this GPU.*Did you mean H100"),
+    ],
+)
+def test_what_is_wrong_in_a_question_is_one_line(
+    words: list[str], wanted: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from marketsim.cli.main import main
+
+    assert main(["need", *words]) == 2
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert re.search(wanted, line), line
