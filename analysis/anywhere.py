@@ -169,20 +169,22 @@ def busy(policy: str, replication: int) -> dict[str, float | None]:
 
 
 def speed(tally: common.Tally, quick: bool) -> None:
-    """Two processes against one on replications of 60 ms, the best of three each; wants two cores for itself."""
+    """Two processes against one on replications of 60 ms, in turns, the best of each; wants two cores for itself."""
     from analysis import anywhere as me
 
-    n = 50 if quick else 200
+    n, turns = 50, 3 if quick else 6
     took: dict[int, list[float]] = {1: [], 2: []}
-    for workers in took:
-        place = runners.Processes(workers)
-        try:
+    places = {workers: runners.Processes(workers) for workers in took}
+    try:
+        for workers, place in places.items():
             runners.drive(me.nothing, [("x", r) for r in range(4 * workers)], place, lambda _: None, chunk=1)
-            for _ in range(3):
+        for _ in range(turns):
+            for workers, place in places.items():
                 began = time.perf_counter()
-                runners.drive(me.busy, [("x", r) for r in range(n)], place, lambda _: None)
+                runners.drive(me.busy, [("x", r) for r in range(n)], place, lambda _: None, chunk=5)
                 took[workers].append(time.perf_counter() - began)
-        finally:
+    finally:
+        for place in places.values():
             place.close()
     gain, load = min(took[1]) / min(took[2]), os.getloadavg()[0]
     times = " against ".join(", ".join(f"{one:.1f}" for one in took[workers]) + " s" for workers in took)
