@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import click
 
@@ -46,6 +47,8 @@ def command(
 
     if draws is not None and kind != "workload":
         raise click.UsageError("--draws are of a workload")
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", at):
+        raise click.UsageError("--at is a key with dots, such as demand.fitted")
     for path in (file, *([on_demand] if on_demand else [])):
         present(path)
     if kind == "prices":

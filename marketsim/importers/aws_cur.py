@@ -89,8 +89,9 @@ def read(path: pathlib.Path) -> Imported:
             resource=text["line_item_resource_id"],
             commitment=text["reservation_reservation_a_r_n"] or text["savings_plan_savings_plan_a_r_n"],
         )  # fmt: skip
-        lines.append(mapped(plain, types[row], text, amount[row]))
-        bill_table.no_contradiction(table, row, lines[-1], "line_item_unblended_cost")
+        line = mapped(plain, types[row], text, amount[row])
+        names = "line_item_unblended_cost", "line_item_usage_start_date"
+        lines.append(bill_table.used(table, row, line, names, periods[period]))
     table.check()
     return Imported(bill_table.finished(table, lines, periods), table.rows)
 

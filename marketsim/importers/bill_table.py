@@ -27,6 +27,7 @@ MOST_ROWS = 5_000_000
 LONGEST_CELL = 32_768
 LARGEST_USD = Decimal(10) ** 12
 PARQUET = b"PAR1"
+LATEST_S = 31 * units.DAY_S  # use that is reported late stands on the next bill
 _BATCH = 8_192
 _AMOUNT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 
@@ -359,16 +360,26 @@ def one_currency(table: Table, name: str) -> None:
     raise InputError(Fault(what, file=table.file, line=row + 2, key=name, got=got, allowed="USD"))
 
 
-def no_contradiction(table: Table, row: int, line: Line, amount: str) -> None:
-    """Keep a fault where hours of a machine and their dollars have other signs, or one of them is no use's sign.
+def used(table: Table, row: int, line: Line, names: tuple[str, str], period: tuple[int, ...]) -> Line:
+    """The line of a bill, checked where it is the use of a machine; faults are kept.
 
-    What is given back is a credit, a refund or a correction, and has a category or class of its own.
+    names: of the columns of the amount and of the start of use. period: the billing period (from, to, row). Refused are
+    hours and dollars of other signs, since what is given back has a category or class of its own, and use far outside
+    its billing period. Dollars of a machine without hours are not mapped: no price follows from them.
     """
     if line.category not in ("on_demand", "spot") or not line.gpus:
-        return
+        return line
     if min(line.billed, line.effective) < 0 < line.hours or line.hours < 0 < max(line.billed, line.effective):
         what = f"{line.hours:g} hours of {line.instance} cannot cost this: a credit or correction is marked as one"
-        table.wrong(row, amount, what, f"{line.billed / units.MICRO} USD")
+        table.wrong(row, names[0], what, f"{line.billed / units.MICRO} USD")
+    if line.from_s < period[0] - LATEST_S or line.to_s > period[1] + LATEST_S:
+        what = f"use lies more than {LATEST_S // units.DAY_S} days outside its billing period"
+        table.wrong(row, names[1], what, f"{stamp(line.from_s)} to {stamp(line.to_s)}",
+                    f"{stamp(period[0])} to {stamp(period[1])}")  # fmt: skip
+    if line.hours == 0 and (line.billed or line.effective):
+        reason = f"{line.instance} with no quantity of use"
+        return line._replace(category="unmapped", instance="", gpu="", gpus=0, status="", reason=reason)
+    return line
 
 
 def no_overlap(table: Table, lines: Sequence[Line], periods: Mapping[tuple[str, str], tuple[int, ...]]) -> None:

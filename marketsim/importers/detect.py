@@ -45,6 +45,9 @@ def layout_of(path: pathlib.Path) -> str:
         return "slurm"
     if names[0].lstrip().startswith(";") or len(names[0].split()) == 18:
         return "swf"
+    if names[:2] in _REQUESTS:
+        what = f"holds requests or their rate (importer {_REQUESTS[names[:2]]}), not jobs"
+        raise InputError(Fault(what, file=path.name, line=1, allowed=",".join(tracefile.REQUIRED)))
     raise InputError(
         Fault(
             "the first line is no header of a trace of jobs that is known", file=path.name, line=1,

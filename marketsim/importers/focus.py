@@ -75,8 +75,8 @@ def read(path: pathlib.Path) -> Imported:
             lines.append(_simulated(plain, mine, text, quantities[0][row]))
         else:
             priced = (quantities[0][row], text["PricingUnit"]), (quantities[1][row], text["ConsumedUnit"])
-            lines.append(mapped(plain, charges[row], text, priced))
-            bill_table.no_contradiction(table, row, lines[-1], "BilledCost")
+            line = mapped(plain, charges[row], text, priced)
+            lines.append(bill_table.used(table, row, line, ("BilledCost", "ChargePeriodStart"), periods[period]))
     table.check()
     bill = bill_table.finished(table, lines, periods)
     return Imported(bill, table.rows)

@@ -39,10 +39,14 @@ def _twice(bill: str) -> str:
     return bill + next(line for line in lines if ",i-0000" in line)
 
 
-def _negative(bill: str) -> str:
-    """The first hour of an instance, paid back without being marked as a refund."""
-    place = next(row for row, line in enumerate(bill.splitlines()) if ",i-0000" in line)
-    return _cell(place, "BilledCost", "-5")(bill)
+def _of_an_instance(name: str, value: str) -> Callable[[str], str]:
+    """The first hour of an instance with one cell changed."""
+
+    def change(bill: str) -> str:
+        place = next(row for row, line in enumerate(bill.splitlines()) if ",i-0000" in line)
+        return _cell(place, name, value)(bill)
+
+    return change
 
 
 BAD: dict[str, tuple[Callable[[str], str], str]] = {
@@ -80,7 +84,15 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
         _cell(4, "BillingPeriodEnd", "2024-12-01T00:00:00Z"),
         "BillingPeriodEnd: is not after BillingPeriodStart",
     ),
-    "dollars given back for use": (_negative, "hours of .* cannot cost this: a credit or correction is marked as one"),
+    "dollars given back for use": (
+        _of_an_instance("BilledCost", "-5"),
+        "hours of .* cannot cost this: a credit or correction is marked as one",
+    ),
+    "use of a year before": (
+        _of_an_instance("ChargePeriodStart", "2024-01-01T00:00:00Z"),
+        "ChargePeriodStart: use lies more than 31 days outside its billing period",
+    ),
+    "hours and dollars of other signs": (_of_an_instance("PricingQuantity", "-1"), "-1 hours of .* cannot cost this"),
     "the header twice": (lambda bill: bill + bill.split("\n")[0] + "\n", "the header stands here again"),
     "no header": (lambda bill: bill.split("\n", 1)[1], "no header of a bill|columns of no bill"),
     "a column twice": (lambda bill: bill.replace("BillingAccountName", "BillingAccountId", 1), "duplicate column"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import pathlib
 from decimal import Decimal
 
@@ -46,6 +48,21 @@ def test_a_reservation_is_used_by_lines_and_paid_by_fees(known: Known) -> None:
     assert sum(line.billed for line in lines if line.status == "used") == 0
     hours = sum((line.to_s - line.from_s) // 3600 for line in fees)
     assert sum(line.billed for line in fees) == hours * 2 * 12_500_000
+
+
+@pytest.mark.parametrize(("layout", "column"), [("focus", "PricingQuantity"), ("aws_cur", "lineItem/UsageAmount")])
+def test_dollars_of_a_machine_without_hours_are_listed_and_not_dropped(
+    layout: str, column: str, tmp_path: pathlib.Path
+) -> None:
+    text = synthetic_bill.written(synthetic_bill.made(rows=1_700, months=1), layout)
+    rows = list(csv.reader(io.StringIO(text)))
+    row = next(row for row in rows if "i-00000001" in row)
+    row[rows[0].index(column)] = ""
+    with (tmp_path / "bill.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    usd = round(float(row[rows[0].index("BilledCost" if layout == "focus" else "lineItem/UnblendedCost")]) * 1e6)
+    found = [line for line in KINDS[layout].read(tmp_path / "bill.csv").bill.lines if "no quantity" in line.reason]
+    assert [(line.category, line.billed) for line in found] == [("unmapped", usd)]
 
 
 def test_the_same_bill_as_parquet_has_the_same_lines(tmp_path: pathlib.Path) -> None:
