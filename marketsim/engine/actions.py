@@ -36,7 +36,7 @@ def _start(engine: Engine, action: say.Start) -> bool:
     if action.offer not in engine.pool_of or not engine.view.can_start(job, action.offer):
         raise engine.impossible(f"cannot start job {action.job} at {action.offer}: it does not fit there now")
     engine.waiting.leave(job)
-    engine.start(job, action.offer, action.reason)
+    engine.attempts.start(job, action.offer, action.reason)
     return True
 
 
@@ -46,7 +46,7 @@ def _move(engine: Engine, action: say.Move) -> bool:
         return True
     if action.offer not in engine.pool_of or not engine.view.can_start(job, action.offer):
         raise engine.impossible(f"cannot move job {action.job} to {action.offer}: it does not fit there now")
-    engine.start(job, action.offer, action.reason)
+    engine.attempts.start(job, action.offer, action.reason)
     return True
 
 

@@ -1,7 +1,7 @@
 """A run: a policy meets a world, and the ledger tells what happened.
 
-`Engine` holds the clock, the queue and the jobs; leases, orders, services and outages are parts of their own that it
-holds. Within one second things happen in the order written in `kernel`: what frees capacity first, then what takes it
+`Engine` holds the clock, the queue and the jobs; attempts, reviews, leases, orders, services and outages are parts of
+their own that it holds. Within one second things happen in the order written in `kernel`: what frees capacity first, then what takes it
 away, then what brings it, then waiting budgets, arrivals, one pass over the queue, and reviews.
 """
 
@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from marketsim.demand.job import NEVER, raised
-from marketsim.engine import actions, backlog, easy, kernel, progress
+from marketsim.demand.job import NEVER
+from marketsim.engine import actions, backlog, easy, kernel
 from marketsim.engine.adopting import Adopting
+from marketsim.engine.attempts import Attempts
 from marketsim.engine.books import Books
 from marketsim.engine.capacity import Capacity
 from marketsim.engine.copies import Copies
@@ -27,9 +28,10 @@ from marketsim.engine.leases import Leases
 from marketsim.engine.orders import Orders
 from marketsim.engine.outages import Outages
 from marketsim.engine.pool import Pool
+from marketsim.engine.reviews import Reviews
 from marketsim.engine.serving import Serving
 from marketsim.engine.setup import make_setup
-from marketsim.engine.state import GONE, OVER, RUNNING, WAITING, Instance, JobState, Replica
+from marketsim.engine.state import GONE, RUNNING, WAITING, Instance, JobState, Replica
 from marketsim.engine.taxes import Taxes
 from marketsim.engine.view import EngineView
 from marketsim.engine.waiting import Entry, Waiting
@@ -37,12 +39,10 @@ from marketsim.errors import PolicyError
 from marketsim.ledger import CAUSE, Ledger
 from marketsim.policies import base
 from marketsim.policies import policy as say
-from marketsim.supply.offer import BUSY
 from marketsim.world import World
 
 FINISHED, PREEMPTED, LEFT, REFUSED = CAUSE["finished"], CAUSE["preempted"], CAUSE["left"], CAUSE["refused"]
 CANCELLED, UNFINISHED = CAUSE["cancelled"], CAUSE["unfinished"]
-MOST_ROUNDS = 100
 
 
 def run(world: World, policy: say.Policy | say.UserPolicy) -> Ledger:
@@ -100,17 +100,18 @@ class Engine:
         self.orders = Orders(self)
         self.outages = Outages(self)
         self.serving = Serving(self)
-        self._serves = bool(world.services)
         self.capacity = Capacity(self)
         self.adopting = Adopting(self)
 
         self._bind(policy)
-        self._pass_due = self._asking = False
+        self.reviews = Reviews(self)
+        self.attempts = Attempts(self)
+        self._pass_due = self.asking = False
         self._wakes: set[int] = set()
 
     def _bind(self, policy: say.Policy | say.UserPolicy) -> None:
         """Make the working rules of this run."""
-        self._user: say.UserPolicy | None = None
+        self.user: say.UserPolicy | None = None
         self._levers: tuple[tuple[str, str], ...] = ()
         procurement = None
         if isinstance(policy, say.Policy):
@@ -120,22 +121,19 @@ class Engine:
             self._levers = policy.levers
         else:
             bind = getattr(policy, "bind", None)
-            self._user = bind(self.setup) if bind is not None else policy
+            self.user = bind(self.setup) if bind is not None else policy
             queue = base.ArrivalOrder()
-            self.placement = base.UserPlacement(self._user, self.setup)
+            self.placement = base.UserPlacement(self.user, self.setup)
         self._already: set[int] = set()  # jobs that ran at second 0
         self.queue: say.QueueRule = queue
         self._key: Callable[[Any, int], Any] = queue.key
         self._strict = queue.blocking == say.STRICT
         self._easy = queue.blocking == say.EASY
         self.procurement: say.ProcurementRule | None = procurement
-        self._user_period_s: int | None = getattr(self._user, "review_every_s", None)
-        self._own_period_s = self.placement.review_every_s if self.placement.reviewed_from_start else None
-        self._reviews: dict[int, list[tuple[JobState, int]]] = {}  # second -> attempts reviewed then, each on its own
         self._leave_at = self.placement.leave_at
         self._place = self.placement.place
         self.waiting = Waiting(by_class=not self._strict)
-        if procurement is not None or self._user is not None:
+        if procurement is not None or self.user is not None:
             self.load_changes = []
 
     # ------------------------------------------------------------------------------------------ beginning and end
@@ -155,12 +153,7 @@ class Engine:
         for lever, target in self._levers:
             actions.act(self, say.Adopt(lever, target))
         self.serving.begin()
-        if self.procurement is not None:
-            self._procure(None)
-        if self._user_period_s:
-            call_at(self._user_period_s, kernel.REVIEW, self._user_review)
-        if self.placement.review_every_s and not self._own_period_s:
-            call_at(self.placement.review_every_s, kernel.REVIEW, self._review)
+        self.reviews.begin()
         self.kernel.run_all()
         return self.ledger
 
@@ -175,7 +168,7 @@ class Engine:
             self.present[job.id] = job
             if self.load_changes is not None:
                 self.load_changes.append((0, job.need.gang_milli))
-            self.start(job, given.offer, None)
+            self.attempts.start(job, given.offer, None)
         self._already = {given.job for given in self.world.running}
 
     def _at_horizon(self, _: None) -> None:
@@ -192,7 +185,7 @@ class Engine:
         unfinished = [self.present[job] for job in sorted(self.present)]
         for job in unfinished:
             if job.phase == RUNNING:
-                self._leave_instances(job, UNFINISHED, keep_done=True)
+                self.attempts.end_early(job, UNFINISHED, keep_done=True)
             else:
                 self.ledger.stopped.write((now, job.id, 0, UNFINISHED, 0, 0, 0, 0))
             job.phase = GONE
@@ -298,7 +291,7 @@ class Engine:
         placed = self._place(job, self.view, "budget_ended")
         if type(placed) is say.Start:
             self.waiting.leave(job)
-            self.start(job, placed.offer, placed.reason)
+            self.attempts.start(job, placed.offer, placed.reason)
             self.news()  # those it stood before may start
         else:
             self._note_wake(placed)
@@ -314,9 +307,10 @@ class Engine:
         self.waiting.leave(job)
         self.ledger.stopped.write((self.kernel._now, job.id, 0, cause, 0, 0, 0, 0))
         self._given_up.append((job.id, job.need_index, self.work[job.id] - job.kept))
-        self._gone(job)
+        self.gone(job)
 
-    def _gone(self, job: JobState, finished: bool = False) -> None:
+    def gone(self, job: JobState, finished: bool = False) -> None:
+        """A job is over: those that wait for it may come."""
         job.phase = GONE
         del self.present[job.id]
         self.live -= 1
@@ -378,7 +372,7 @@ class Engine:
 
     def news(self) -> None:
         """Something changed that may let a job start."""
-        if self._pass_due or self._asking or not (self.waiting.count or self._user is not None):
+        if self._pass_due or self.asking or not (self.waiting.count or self.user is not None):
             return
         now = self.kernel._now
         if self._on_grid and now % self.grid_s:
@@ -405,6 +399,11 @@ class Engine:
         if not self._pass_due:
             self._pass(None)
 
+    def pass_if_waiting(self) -> None:
+        """Pass over the queue at once, where somebody waits."""
+        if self.waiting.count:
+            self._pass(None)
+
     def _note_wake(self, placed: say.Placed) -> None:
         if type(placed) is say.WakeAt:
             self.wake_at(placed.t_s)
@@ -412,8 +411,8 @@ class Engine:
     def _pass(self, _: None) -> None:
         """One pass over the queue; each start takes effect before the next is asked."""
         self._pass_due = False
-        if self._user is not None:
-            self._ask_user()
+        if self.user is not None:
+            self.reviews.ask_user()
         elif self.waiting.count:
             if self._strict:
                 self._strict_pass()
@@ -431,7 +430,7 @@ class Engine:
             placed = place(job, view, "news")
             if type(placed) is say.Start:
                 waiting.leave(job)
-                self.start(job, placed.offer, placed.reason)
+                self.attempts.start(job, placed.offer, placed.reason)
             elif not (placed is None and self.queue.preempts and self._make_room(job, entry)):
                 self._note_wake(placed)
                 return
@@ -455,7 +454,7 @@ class Engine:
                 placed = say.WAIT
             if type(placed) is say.Start:
                 waiting.leave(job)
-                self.start(job, placed.offer, placed.reason)
+                self.attempts.start(job, placed.offer, placed.reason)
                 _next_head(heads, waiting.head(line), line)
             elif placed is None and self.queue.preempts and self._make_room(job, entry):
                 heads = waiting.heads()  # the one that was stopped waits too
@@ -509,183 +508,13 @@ class Engine:
         self.requeue(worst[2], PREEMPTED, warned=True)
         return True
 
-    # ------------------------------------------------------------------------------------------ starting
-
-    def start(self, job: JobState, offer: str, reason: Any) -> None:
-        """A job takes its share of instances, or whole ones, and its end is noted. PolicyError where it cannot."""
-        now = self.kernel._now
-        pool = self.pool_of.get(offer)
-        if pool is None:
-            raise PolicyError(self.policy_name, f"there is no offer {offer!r}", now)
-        need, index = job.need, pool.index
-        speed = self.speed_ppm[job.need_index][index]
-        if not speed:
-            refused = pool.offer.refuses(need) or "it cannot run there"
-            raise PolicyError(self.policy_name, f"job {job.id} cannot start at {offer}: {refused}", now)
-        if need.instances == 1:
-            instance = pool.take_share(need.milli)
-            if instance is None:
-                self.leases.launch(pool, job.id)
-                instance = pool.take_share(need.milli)
-                assert instance is not None
-            job.instance, job.gang = instance, None
-            instance.holders[job] = None
-            ready_s = instance.up_s
-            if instance.commitment < 0:
-                self.leases.note_user(instance, job.id, -1)
-        else:
-            ready_s = self._take_gang(job, pool)
-            instance = job.instance
-        if ready_s < now:
-            ready_s = now
-        transfer_s = self.transfer_s[job.need_index][index]
-        if transfer_s or need.data_gb:
-            ready_s = self.copies.bring(job, pool, ready_s, transfer_s)
-        checkpoint = need.checkpoint
-        overhead_s = checkpoint.restart_s if job.attempt else checkpoint.start_s
-        attempt = job.attempt = job.attempt + 1
-        left = self.work[job.id] - job.kept
-        end_s = ready_s + progress.held_s(left, need.instances * need.milli, speed, overhead_s, checkpoint)
-        if self.world.clock.finish_on_grid:
-            end_s = -(-end_s // self.grid_s) * self.grid_s
-        job.phase = RUNNING
-        job.offer = offer
-        job.started_s = job.counted_s = now
-        job.ready_s = ready_s
-        job.speed_ppm = speed
-        job.overhead_s = overhead_s
-        job._remaining = left
-        job.end_s = end_s
-        self.running[job.id] = job
-        if self._own_period_s:
-            self._review_at(now + self._own_period_s, job)
-        law = pool.offer.outage
-        if law is not None and law.clock == BUSY:
-            fails_s = ready_s + law.busy_s(job.id, attempt)
-            if fails_s < end_s:
-                job.end_s = fails_s
-                self.kernel.call_at(fails_s, kernel.LOSS, self.outages.busy_failure, (job, attempt))
-            else:
-                self.kernel.call_at(end_s, kernel.RELEASE, self._finish, job)
-        else:
-            self.kernel.call_at(end_s, kernel.RELEASE, self._finish, job)
-        self.ledger.started.write((now, job.id, attempt, index, instance.id, need.milli, ready_s))
-        if reason is not None:
-            self._note_reason(job.id, index, reason)
-
-    def _note_reason(self, job: int, offer: int, reason: Any) -> None:
-        reasons = self.ledger.reasons
-        self.ledger.decided.write((self.kernel._now, job, offer, len(reasons)))
-        reasons.append(reason)
-
-    def _take_gang(self, job: JobState, pool: Pool) -> int:
-        """Whole instances of one fabric group, launched where they are not here; when the last is ready."""
-        need = job.need
-        found = pool.take_gang(need.instances) if self.outages.gang_fits(pool, need.instances) else None
-        if found is None:
-            raise PolicyError(
-                self.policy_name,
-                f"job {job.id} cannot start at {pool.offer.id}: no group of {need.instances} instances is free",
-                self.kernel._now,
-            )
-        taken, seats = found
-        for seat in seats:
-            taken.append(self.leases.launch_whole(pool, seat))
-        job.instance, job.gang = taken[0], taken[1:]
-        attempt = job.attempt + 1
-        for instance in taken:
-            instance.holders[job] = None
-            if instance.commitment < 0:
-                self.leases.note_user(instance, job.id, -1)
-        for instance in taken[1:]:
-            self.ledger.gangs.write((job.id, attempt, instance.id))
-        return max(instance.up_s for instance in taken)
-
-    # ------------------------------------------------------------------------------------------ ending
-
-    def _finish(self, job: JobState) -> None:
-        """The work is done. A timer for an attempt that was stopped finds another second, or no attempt."""
-        now = self.kernel._now
-        if job.end_s != now or job.phase != RUNNING:
-            return
-        need, checkpoint_s = job.need, 0
-        if need.checkpoint.cost_s:
-            checkpoint_s = (
-                now - job.ready_s - job.overhead_s
-                - progress.compute_s(job._remaining, need.gang_milli, job.speed_ppm)
-            )  # fmt: skip
-        self.ledger.stopped.write((now, job.id, job.attempt, FINISHED, job._remaining, 0, job.overhead_s, checkpoint_s))
-        self._free(job)
-        self._gone(job, finished=True)
-        if self.waiting.count or self._user is not None:
-            self.news()
-
-    def _free(self, job: JobState) -> None:
-        """The job's shares go back to the pool, after its turnaround."""
-        now = self.kernel._now
-        pool = self.pool_of[job.offer or ""]
-        if pool.offer.standing is not None:
-            pool.busy_milli_s += (now - job.counted_s) * job.need.gang_milli
-        del self.running[job.id]
-        job.offer, job.end_s = None, -1
-        gang, instance = job.gang, job.instance
-        if gang is None:
-            del instance.holders[job]
-            self._give_back(pool, instance, job.need.milli)
-        else:
-            job.gang = None
-            for member in (instance, *gang):
-                del member.holders[job]
-                self._give_back(pool, member, pool.milli)
-
-    def _give_back(self, pool: Pool, instance: Instance, milli: int) -> None:
-        if instance.state == OVER:
-            return
-        if pool.offer.turnaround_s:
-            at_s = self.kernel._now + pool.offer.turnaround_s
-            self.kernel.call_at(at_s, kernel.RELEASE, self._give_back_late, (pool, instance, milli))
-            return
-        if pool.give_share(instance, milli):
-            self.leases.emptied(pool, instance)
-        if self._serves:
-            self.serving.stir(pool)
-
-    def _give_back_late(self, what: tuple[Pool, Instance, int]) -> None:
-        pool, instance, milli = what
-        if instance.state != OVER and pool.give_share(instance, milli):
-            self.leases.emptied(pool, instance)
-        self.serving.stir(pool)
-        self.news()
-
-    def _leave_instances(self, job: JobState, cause: int, warned: bool = False, keep_done: bool = False) -> None:
-        """An attempt ends early: what is safe is kept, the rest is lost, the shares go back."""
-        now, need = self.kernel._now, job.need
-        elapsed = now - job.ready_s
-        gang_milli, how = need.gang_milli, need.checkpoint
-        at = progress.reached(elapsed, job._remaining, gang_milli, job.speed_ppm, job.overhead_s, how)
-        safe, checkpoint_s = at.safe, at.checkpoint_s
-        if keep_done:
-            safe = at.done
-        elif warned and how.every_s:
-            # one more checkpoint, begun early enough to end now; it saves what was done when it began
-            last = progress.reached(
-                elapsed - how.cost_s, job._remaining, gang_milli, job.speed_ppm, job.overhead_s, how
-            )
-            if last.done > safe:
-                safe, checkpoint_s = last.done, last.checkpoint_s + how.cost_s
-                at = at._replace(done=safe)
-        if job.kept + (at.safe if keep_done else safe) >= self.work[job.id]:
-            cause = FINISHED  # it stood there only for the clock
-        job.estimate = raised(job.estimate, job.kept + at.done)  # known, though the work be lost
-        job.kept += safe
-        self.ledger.stopped.write((now, job.id, job.attempt, cause, safe, at.done - safe, at.overhead_s, checkpoint_s))
-        self._free(job)
+    # ------------------------------------------------------------------------------------------ leaving
 
     def leave(self, job: JobState, cause: int, warned: bool = True) -> bool:
         """A running job leaves its instances; whether anything is left of it to do. It is then in no queue."""
-        self._leave_instances(job, cause, warned)
+        self.attempts.end_early(job, cause, warned)
         if job.kept >= self.work[job.id]:
-            self._gone(job, finished=True)
+            self.gone(job, finished=True)
             return False
         job.phase = WAITING
         return True
@@ -700,7 +529,7 @@ class Engine:
         if job.phase == RUNNING:
             if self.leave(job, cause):
                 self._given_up.append((job.id, job.need_index, self.work[job.id] - job.kept))
-                self._gone(job)
+                self.gone(job)
         else:
             self._drop(job, cause)
 
@@ -711,92 +540,6 @@ class Engine:
                 self.serving.lose(holder)
             else:
                 self.requeue(holder, cause, warned=notice_s > 0 and notice_s >= holder.need.checkpoint.cost_s)
-
-    # ------------------------------------------------------------------------------------------ reviews and actions
-
-    def _review(self, _: None) -> None:
-        """Each running job is reviewed at the placement's period."""
-        now, period = self.kernel._now, self.placement.review_every_s
-        assert period
-        changed = False
-        for job in list(self.running.values()):
-            if job.phase != RUNNING or job.started_s == now:
-                continue
-            action = self.placement.review(job, self.view)
-            if action is not None:
-                changed = True
-                actions.act(self, action)
-        self.kernel.call_at(now + period, kernel.REVIEW, self._review)
-        if changed and self.waiting.count:
-            self._pass(None)
-
-    def _review_at(self, t_s: int, job: JobState) -> None:
-        """Review the running attempt of a job at a second of its own."""
-        due = self._reviews.get(t_s)
-        if due is None:
-            due = self._reviews[t_s] = []
-            self.kernel.call_at(t_s, kernel.REVIEW, self._review_due)
-        due.append((job, job.attempt))
-
-    def _review_due(self, _: None) -> None:
-        """The attempts whose own period is over are reviewed, by job number."""
-        now = self.kernel._now
-        assert self._own_period_s
-        changed = False
-        for job, attempt in sorted(self._reviews.pop(now), key=lambda noted: noted[0].id):
-            if job.phase != RUNNING or job.attempt != attempt:
-                continue
-            self._review_at(now + self._own_period_s, job)
-            action = self.placement.review(job, self.view)
-            if action is not None:
-                changed = True
-                actions.act(self, action)
-        if changed and self.waiting.count:
-            self._pass(None)
-
-    def _procure(self, _: None) -> None:
-        """The procurement rule's review; its own period and the times it asked for bring it back."""
-        rule = self.procurement
-        assert rule is not None
-        if rule.review_every_s and self.kernel._now + rule.review_every_s < self.world.horizon_s:
-            self.kernel.call_at(self.kernel._now + rule.review_every_s, kernel.REVIEW, self._procure)
-        self._ask_procurement(rule)
-
-    def _procure_again(self, _: None) -> None:
-        """A time the rule asked for; its period goes on as it was."""
-        rule = self.procurement
-        assert rule is not None
-        if self._procured_s < self.kernel._now < self.world.horizon_s:
-            self._ask_procurement(rule)
-
-    def _ask_procurement(self, rule: say.ProcurementRule) -> None:
-        self._procured_s = now = self.kernel._now
-        changed = False
-        for action in rule.review(self.view):
-            if isinstance(action, say.WakeAt):
-                self.kernel.call_at(max(math.ceil(action.t_s), now + 1), kernel.REVIEW, self._procure_again)
-            else:
-                changed = actions.act(self, action) or changed
-        if changed and self.waiting.count:
-            self._pass(None)
-
-    def _user_review(self, _: None) -> None:
-        self._ask_user()
-        assert self._user_period_s
-        self.kernel.call_at(self.kernel._now + self._user_period_s, kernel.REVIEW, self._user_review)
-
-    def _ask_user(self) -> None:
-        """The user's policy is asked until it changes nothing more."""
-        assert self._user is not None
-        self._asking = True  # what its actions free is news for its next round, not for a round within this one
-        for _round in range(MOST_ROUNDS):
-            changed = False
-            for action in self._user.decide(self.view):
-                changed = actions.act(self, action) or changed
-            if not changed:
-                self._asking = False
-                return
-        raise PolicyError(self.policy_name, f"still changes its mind after {MOST_ROUNDS} rounds", self.kernel._now)
 
     def impossible(self, what: str) -> PolicyError:
         """The error that names the policy and the second."""
