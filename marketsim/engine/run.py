@@ -1,8 +1,8 @@
 """A run: a policy meets a world, and the ledger tells what happened.
 
 `Engine` holds the clock, the queue and the jobs; attempts, reviews, leases, orders, services and outages are parts of
-their own that it holds. Within one second things happen in the order written in `kernel`: what frees capacity first, then what takes it
-away, then what brings it, then waiting budgets, arrivals, one pass over the queue, and reviews.
+their own that it holds. Within one second things happen in the order written in `kernel`: what frees capacity first,
+then what takes it away, then what brings it, then waiting budgets, arrivals, one pass over the queue, and reviews.
 """
 
 from __future__ import annotations
