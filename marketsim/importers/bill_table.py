@@ -11,7 +11,7 @@ import io
 import itertools
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -24,11 +24,13 @@ from marketsim.errors import MOST_FAULTS, Fault, InputError, MissingExtra, neare
 
 MOST_BYTES = 512 * 2**20  # of text, unpacked
 MOST_ROWS = 5_000_000
+MOST_CELLS = 60_000_000
 LONGEST_CELL = 32_768
 LARGEST_USD = Decimal(10) ** 12
 PARQUET = b"PAR1"
 LATEST_S = 31 * units.DAY_S  # use that is reported late stands on the next bill
 _BATCH = 8_192
+_AT_ONCE = 256 * 2**20  # bytes that a batch of nested cells may take before it is measured
 _AMOUNT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 
 
@@ -236,7 +238,7 @@ def _parquet(path: pathlib.Path, named: Callable[[str], str]) -> Table:
         if len(columns) != len(opened.schema_arrow.names):
             raise InputError(Fault("two columns have one name", file=file))
         total = 0
-        for batch in opened.iter_batches(batch_size=_BATCH):
+        for batch in opened.iter_batches(batch_size=_rows_at_once(about)):
             for name, values in zip(opened.schema_arrow.names, batch.columns, strict=True):
                 total += _measured(values, file, name)
                 if total > MOST_BYTES:
@@ -258,13 +260,28 @@ def _parquet(path: pathlib.Path, named: Callable[[str], str]) -> Table:
 def _refuse_bomb(about: Any, file: str) -> None:
     if about.num_rows > MOST_ROWS:
         raise _bomb(file, f"{about.num_rows:,} rows")
+    cells = sum(chunk.num_values for chunk in _chunks(about))
+    if cells > MOST_CELLS:
+        raise _bomb(file, f"{cells:,} cells")
     unpacked = sum(about.row_group(place).total_byte_size for place in range(about.num_row_groups))
     if unpacked > MOST_BYTES:
         raise _bomb(file, f"{unpacked / 2**20:,.0f} MB unpacked")
 
 
+def _chunks(about: Any) -> Iterator[Any]:
+    for group in range(about.num_row_groups):
+        for place in range(about.num_columns):
+            yield about.row_group(group).column(place)
+
+
+def _rows_at_once(about: Any) -> int:
+    """Rows of a batch: fewer where a nested column has large pages, whose values cannot stay a dictionary."""
+    nested = [chunk.total_uncompressed_size for chunk in _chunks(about) if "." in chunk.path_in_schema]
+    return min(_BATCH, max(16, _AT_ONCE // max(nested, default=1)))
+
+
 def _bomb(file: str, got: str) -> InputError:
-    allowed = f"{MOST_ROWS:,} rows, {MOST_BYTES // 2**20} MB"
+    allowed = f"{MOST_ROWS:,} rows, {MOST_CELLS:,} cells, {MOST_BYTES // 2**20} MB"
     return InputError(Fault("would unpack to more than is read", file=file, got=got, allowed=allowed))
 
 
