@@ -20,10 +20,10 @@ def _stamp(text: str) -> float:
     if found is None:
         raise ValueError("is not a time such as 2023-11-16 18:15:46.6805900")
     try:
-        whole = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
+        whole = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
         raise ValueError("is no real date") from None
-    return whole + float(found[2] or 0)
+    return strict_csv.of_our_time(whole).timestamp() + float(found[2] or 0)
 
 
 def read(path: pathlib.Path) -> Imported:

@@ -88,12 +88,12 @@ class _Empty(Sequence[str]):
 
 def read(path: pathlib.Path, named: Callable[[str], str] = str) -> Table:
     """The columns of a file; `named` gives the one name of a column's spelling."""
-    return _parquet(path, named) if _is_parquet(path) else _csv(path, named)
+    return _parquet(path, named) if is_parquet(path) else _csv(path, named)
 
 
 def names_of(path: pathlib.Path) -> list[str]:
     """The names of the columns, as they stand; of CSV, only the first line is looked at."""
-    if _is_parquet(path):
+    if is_parquet(path):
         try:
             from pyarrow import ArrowException, parquet
         except ImportError:
@@ -106,7 +106,8 @@ def names_of(path: pathlib.Path) -> list[str]:
     return next(csv.reader([first]), [])
 
 
-def _is_parquet(path: pathlib.Path) -> bool:
+def is_parquet(path: pathlib.Path) -> bool:
+    """Whether a file is parquet, by its first bytes or its name."""
     try:
         with path.open("rb") as stream:
             return stream.read(4) == PARQUET or path.suffix.lower() == ".parquet"

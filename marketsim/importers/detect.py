@@ -9,6 +9,7 @@ from marketsim.billing.focus_columns import MANDATORY as FOCUS_NAMES
 from marketsim.demand import tracefile
 from marketsim.errors import Fault, InputError, nearest
 from marketsim.importers import KINDS, aws_cur
+from marketsim.importers.bill_table import is_parquet
 from marketsim.importers.bill_table import names_of as bill_names
 from marketsim.importers.importer import Imported
 
@@ -58,6 +59,8 @@ def layout_of(path: pathlib.Path) -> str:
 
 def layout_of_any(path: pathlib.Path) -> str:
     """The name of the importer that reads the file: of a bill, of requests or rates, or of jobs."""
+    if is_parquet(path):
+        return bill_layout_of(path)
     try:
         return bill_layout_of(path)
     except InputError:

@@ -107,11 +107,14 @@ class Importer:
 
 
 def _check_reach(trace: Trace, file: str) -> None:
-    """Refuse a job beyond what the package's own table holds: it could be written, and not be read again."""
+    """Refuse what the package's own table does not hold: it could be written, and not be read again."""
+    if not len(trace):
+        raise InputError(Fault("no job of the file held a GPU for any time", file=file))
     last = trace.submit_s + trace.duration_s
     for column, most, what in (
         (trace.submit_s, units.LONGEST_S, "is submitted more than 20 years after the first day"),
         (last, units.LONGEST_S, "ends more than 20 years after the first day"),
+        (trace.milli, 1024 * units.MILLI, "has more than 1,024 GPUs on a machine, here in thousandths"),
         (trace.instances, MOST_INSTANCES, f"is spread over more than {MOST_INSTANCES:,} machines"),
     ):
         beyond = np.flatnonzero(column > most)

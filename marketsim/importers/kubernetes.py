@@ -83,6 +83,14 @@ def _of_json(text: str, file: str) -> tuple[list[Pod], dict[str, int]]:
     except (KeyError, TypeError, ValueError, AttributeError):
         what = "is no answer of a range query: data.result[].metric and .values are needed"
         raise InputError(Fault(what, file=file)) from None
+    seen: set[tuple[str, str]] = set()
+    for pod, namespace, values in series:
+        if (pod, namespace) in seen:
+            what = "two series of one pod: sum by (namespace,pod) is missing in the query"
+            raise InputError(Fault(what, file=file, key="data.result[].metric", got=f"{namespace}/{pod}"))
+        seen.add((pod, namespace))
+        if any(after[0] <= before[0] for before, after in itertools.pairwise(values)):
+            raise InputError(Fault("samples must be in order of time", file=file, key="data.result[].values", got=pod))
     gaps = [after[0] - before[0] for _, _, values in series for before, after in itertools.pairwise(values)]
     step_s = int(np.median(gaps)) if gaps else 60
     pods, none = [], 0
@@ -108,8 +116,8 @@ def _at(value: object) -> int:
 
 def _gpus(value: object) -> float:
     found = float(str(value))
-    if not 0 <= found <= MOST_GPUS:
-        raise _Sample(f"a sample must lie between 0 and {MOST_GPUS} GPUs: {value}")
+    if not 0 <= found <= MOST_GPUS or found != int(found):
+        raise _Sample(f"a sample must be whole GPUs from 0 to {MOST_GPUS}: {value}")
     return found
 
 

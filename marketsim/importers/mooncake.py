@@ -35,6 +35,8 @@ def _json_lines(path: pathlib.Path) -> list[np.ndarray]:
             row = [record[name] for name in JSON_NAMES]
             if not all(type(value) is int and value >= 0 for value in row):
                 raise ValueError("times and lengths are whole and not negative")
+            if max(row) > 10**15:
+                raise ValueError("a time or length is beyond any")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             what = f"{error} is missing" if isinstance(error, KeyError) else f"line cannot be read: {error}"
             raise InputError(Fault(what, file=path.name, line=number, got=line)) from None

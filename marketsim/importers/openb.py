@@ -11,6 +11,7 @@ import numpy as np
 
 from marketsim import strict_csv
 from marketsim.demand import tracefile
+from marketsim.errors import Fault, InputError
 from marketsim.importers.importer import Imported, Importer
 from marketsim.units import MILLI
 
@@ -42,6 +43,10 @@ def read(path: pathlib.Path) -> Imported:
     no_gpu = gpus == 0
     never = ~no_gpu & (scheduled == NEVER_SCHEDULED)
     no_time = ~no_gpu & ~never & (held <= 0)
+    nothing = np.flatnonzero((gpus == 1) & (np.asarray(got["gpu_milli"], np.int64) == 0))
+    if len(nothing):
+        line = int(got["line"][nothing[0]])
+        raise InputError(Fault("a pod of one GPU holds no share of it", file=path.name, line=line, key="gpu_milli"))
     keep = np.flatnonzero(~(no_gpu | never | no_time))
     share = np.where(gpus == 1, np.asarray(got["gpu_milli"], np.int64), gpus * MILLI)
     trace = tracefile.from_columns(

@@ -18,9 +18,10 @@ from marketsim.importers.importer import Imported, Importer, spread_all
 
 def _moment(text: str) -> float:
     try:
-        return datetime.strptime(text.strip(), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
+        at = datetime.strptime(text.strip(), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
         raise ValueError("is not a time such as 2017-09-04 10:30:41") from None
+    return strict_csv.of_our_time(at).timestamp()
 
 
 def _duration(text: str) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from marketsim import strict_csv
 from marketsim.errors import Fault, InputError
 from marketsim.importers.importer import Imported, Importer, RateRecord
+from marketsim.units import LONGEST_S
 
 WINDOW_S = 600
 
@@ -26,6 +27,10 @@ def read(path: pathlib.Path) -> Imported:
     key = ("client", "t_s") if by_client else "t_s"
     got = strict_csv.read(path, columns, sorted_by=None if by_client else "t_s", unique=key)
     times = np.asarray(got["t_s"], np.int64)
+    if times.max() > LONGEST_S:
+        row = int(times.argmax())
+        raise InputError(Fault("lies beyond any horizon (20 years of seconds)", file=path.name,
+                               line=int(got["line"][row]), key="t_s", got=str(times[row])))  # fmt: skip
     off = np.flatnonzero(times % WINDOW_S)
     if len(off):
         raise InputError(Fault("is not the start of a window of 600 s", file=path.name, line=int(got["line"][off[0]]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import pathlib
 import random
 
@@ -158,6 +159,12 @@ def test_servegen_fills_left_out_windows_with_nothing_and_sums_clients(tmp_path:
     assert by_client.rps.tolist() == [7, 3]
 
 
+def prometheus(values: list[object], series: int = 1) -> str:
+    """The answer of a range query with the same pod so many times."""
+    one = {"metric": {"pod": "p", "namespace": "n"}, "values": values}
+    return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": [one] * series}})
+
+
 WRONG = [
     ("slurm", "JobID,Submit\n", "separator is a comma"),
     ("slurm", "JobID|Submit|ElapsedRaw\n", "AllocTRES is missing"),
@@ -187,6 +194,18 @@ WRONG = [
     ("kubernetes", "pod,namespace,start,end,gpus\np,n,2025-01-01T00:00:00,2025-01-01T05:00:00Z,2\n", "timezone"),
     ("kubernetes", '{"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {"pod": "p"}, '
                    '"values": [[1e400, "1"]]}]}}', "time of a sample"),
+    ("kubernetes", prometheus([[60, "2"], [0, "2"]]), "samples must be in order of time"),
+    ("kubernetes", prometheus([[0, "0.4"]]), "whole GPUs from 0 to 100000: 0.4"),
+    ("kubernetes", prometheus([[0, "NaN"]]), "cannot be read|whole GPUs"),
+    ("kubernetes", prometheus([[0, "1"]], series=2), "two series of one pod"),
+    ("mooncake", '{"timestamp": %s, "input_length": 7, "output_length": 2}\n' % ("9" * 40), "beyond any"),
+    ("servegen", "t_s,rps\n0,1\n600000000000000000,1\n", "beyond any horizon"),
+    ("azure_llm", "TIMESTAMP,ContextTokens,GeneratedTokens\n0001-01-01 00:00:00,1,1\n", "lies before 1970"),
+    ("philly", "submit_time,duration_s,num_gpus,vc\n9999-09-04 10:30:41,5,1,x\n", "after 2100"),
+    ("openb", OPENB_HEAD + "p0,1,1,1,0,LS,Running,0,110,10.0\n", "holds no share"),
+    ("openb", OPENB_HEAD + "p0,1,1,0,0,LS,Running,0,110,10.0\n", "no job of the file held a GPU"),
+    ("openb", OPENB_HEAD + "p0,1,1,9999,1000,LS,Running,0,110,10.0\n", "more than 1,024 GPUs on a machine"),
+    ("chronus", CHRONUS_HEAD + "0,u,0,0,2,5,1,1,strict\n", "no job of the file held a GPU"),
     ("pai", "submit_s,length,units\n0,1,1\n", "column duration_s is missing, column length is unknown"),
     ("philly", "2017-09-04 10:30:41,5,8,a\n2017-09-04 10:30:42,5,8,a\n", "no header of this table"),
     ("philly", "<!DOCTYPE html>\n<html></html>\n", "the file is HTML"),
