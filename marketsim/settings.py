@@ -134,10 +134,11 @@ def _duration_text(value: int | str) -> str:
     return value if isinstance(value, str) else units.duration_text(value)
 
 
+DURATION_SCHEMA = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?(s|min|h|d|w|months?|y)$"}
 _duration = (
     BeforeValidator(_read_duration),
     PlainSerializer(_duration_text, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?(s|min|h|d|w|months?|y)$"}),
+    WithJsonSchema(DURATION_SCHEMA),
 )
 Duration = Annotated[int, Field(ge=0, le=units.LONGEST_S), *_duration]  # whole seconds, 0 allowed
 PositiveDuration = Annotated[int, Field(gt=0, le=units.LONGEST_S), *_duration]

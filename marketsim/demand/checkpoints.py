@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 from scipy import special
 
 from marketsim import settings, units
@@ -74,6 +74,7 @@ Every = Annotated[
     Annotated[int, Field(ge=0, le=units.LONGEST_S)] | Literal["daly"] | None,
     BeforeValidator(_read_every),
     PlainSerializer(_write_every, return_type=str),
+    WithJsonSchema({"anyOf": [settings.DURATION_SCHEMA, {"enum": ["none", "daly"]}, {"type": "null"}]}),
 ]
 
 

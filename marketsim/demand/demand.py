@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from marketsim import settings, units
 from marketsim.data import gpus
@@ -40,20 +40,15 @@ def _gpu(name: str) -> str:
 GpuName = Annotated[str, AfterValidator(_gpu)]  # any spelling of a GPU, kept as its one name
 
 
-def _read_or_none(value: Any) -> Any:
-    if value is None or value == "none":
-        return None
-    if isinstance(value, settings.Seconds):
-        return int(value)
-    if isinstance(value, str):
-        return units.duration_s(value)
-    raise ValueError("a duration such as `36 h`, or `none`, is needed")
+def _none(value: Any) -> Any:
+    return None if value == "none" else value
 
 
 DurationOrNone = Annotated[
-    Annotated[int, Field(ge=0, le=units.LONGEST_S)] | None,
-    BeforeValidator(_read_or_none),
+    settings.Duration | None,
+    BeforeValidator(_none),
     PlainSerializer(lambda value: "none" if value is None else units.duration_text(value), return_type=str),
+    WithJsonSchema({"anyOf": [settings.DURATION_SCHEMA, {"const": "none"}, {"type": "null"}]}),
 ]
 
 Family = Literal["nlp", "vision", "speech", "general"]  # whose GPU speeds apply

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from marketsim.demand import KINDS, presets
 from marketsim.demand.demand import Demand
 from marketsim.demand.job import JobTable
+from marketsim.demand.trace import TraceDemand
 from marketsim.streams import Dice
 from marketsim.throw import Throw
 
@@ -117,3 +119,12 @@ def test_the_jobs_of_a_kind_without_any_are_an_empty_table(folder: pathlib.Path)
     empty = made(EXAMPLES["chat"]).jobs("x", throw(folder, 3))
     assert isinstance(empty, JobTable)
     assert len(empty) == 0
+
+
+def test_the_schema_takes_a_duration_where_none_may_stand_too() -> None:
+    schema = TraceDemand.model_json_schema()["properties"]
+    for key in ("patience", "until", "repeat", "resample"):
+        text, none, null = schema[key]["anyOf"]
+        assert re.fullmatch(text["pattern"], "36 h")
+        assert (none, null) == ({"const": "none"}, {"type": "null"})
+    assert TraceDemand(file="a.csv", patience="none").patience is None
