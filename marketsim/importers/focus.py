@@ -50,6 +50,8 @@ def read(path: pathlib.Path) -> Imported:
     billed, effective = (table.parsed(name, bill_table.needed_usd) for name in ("BilledCost", "EffectiveCost"))
     quantities = [table.parsed(name, bill_table.quantity) for name in ("PricingQuantity", "ConsumedQuantity")]
     charges = table.parsed("ChargeCategory", _charge)
+    for name in ("ListCost", "ContractedCost"):  # not used, but a word there says that the columns have moved
+        table.parsed(name, bill_table.usd)
     table.check()
     cells = {name: table.column(name) for name in _TEXTS}
     own = {name: table.column(name) for name in (CATEGORY, OFFER, KIND_OF_OFFER, GPU, GPUS, HOURS, STATUS)}

@@ -119,6 +119,8 @@ def read(path: pathlib.Path) -> Imported:
     why = {"a step of a job": 0, "no GPU": 0, "ran for no time": 0}
     seen: dict[str, int] = {}
     for number, line in enumerate(lines[1:], start=first + 1):
+        if len(faults) >= MOST_FAULTS:
+            break
         if not line:
             continue
         cells = line.split("|")
@@ -144,8 +146,6 @@ def read(path: pathlib.Path) -> Imported:
                 why["ran for no time"] += 1
             else:
                 rows.append(row)
-        if len(faults) >= MOST_FAULTS:
-            break
     if faults:
         raise InputError(faults)
     if not any(lines[1:]):

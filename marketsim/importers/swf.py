@@ -33,6 +33,8 @@ def read(path: pathlib.Path) -> Imported:
     if other:
         raise InputError(Fault(other, file=path.name, line=1, allowed=f"lines of {FIELDS} numbers"))
     for number, line in enumerate(text.split("\n"), start=1):
+        if len(faults) >= MOST_FAULTS:
+            break
         if not line.strip() or line.lstrip().startswith(";"):
             continue
         parts = line.split()
@@ -54,8 +56,6 @@ def read(path: pathlib.Path) -> Imported:
                                     got=f"{row[1]:.0f} after {rows[-1][1]:.0f}"))  # fmt: skip
             seen[row[0]] = number
             rows.append(row)
-        if len(faults) >= MOST_FAULTS:
-            break
     if faults:
         raise InputError(faults)
     if not rows:

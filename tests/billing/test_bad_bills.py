@@ -72,6 +72,7 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "time backwards": (_cell(4, "ChargePeriodEnd", "2024-01-01T00:00:00Z"), "is not after ChargePeriodStart"),
     "an unknown charge": (_cell(4, "ChargeCategory", "Fine"), "ChargeCategory: is none of Usage"),
     "an amount beyond any number": (_cell(4, "BilledCost", "1e400"), "BilledCost: the amount is beyond any bill"),
+    "a word for an amount that is not used": (_cell(4, "ListCost", "abc"), "ListCost: is not an amount"),
     "a mark of thousands": (_cell(4, "BilledCost", "1,234.50"), "BilledCost: .*no mark of thousands"),
     "a digit mark of a program": (_cell(4, "BilledCost", "1_000"), "BilledCost: is not an amount"),
     "digits of another script": (_cell(4, "BilledCost", "\uff15"), "BilledCost: is not an amount"),
