@@ -66,7 +66,7 @@ def spreads(results: Results, locale: Locale) -> None:
         return
     rows = []
     for policy, cell in cells.items():
-        half = None if cell["low"] is None else (cell["high"] - cell["low"]) / 2
+        half = results.half(policy, metric)
         low, high = (_amount(metric, cell[name], locale) for name in ("p10", "p90"))
         error = "-" if half is None else f"±{_amount(metric, half, locale)}"
         span = locale.text("terminal.span", low=low, high=high)

@@ -11,6 +11,7 @@ import click
 from marketsim.cli import console, options
 
 if TYPE_CHECKING:
+    from marketsim.experiment.results import Results
     from marketsim.experiment.sweep import Sweep
 
 
@@ -58,7 +59,7 @@ def command(
     rows = []
     for point, results in zip(swept.points, swept.results, strict=True):
         best = results.best().order[:1]
-        cells = [_mean(results.cell(policy, name)) for policy in results.policies]
+        cells = [_mean(results, policy, name) for policy in results.policies]
         rows.append([*(number(point[path]) for path in paths), *cells, best[0] if best else "-"])
     names = [*paths, *swept.results[0].policies, "best"]
     console.say(f"Means of {name}")
@@ -69,11 +70,11 @@ def command(
         console.sentence(line)
 
 
-def _mean(cell: dict[str, Any]) -> str:
+def _mean(results: Results, policy: str, metric: str) -> str:
     from marketsim.cli.studying import number
 
-    half = None if cell["low"] is None else (cell["high"] - cell["low"]) / 2
-    return number(cell["mean"]) + ("" if half is None else f" ±{number(half)}")
+    half = results.half(policy, metric)
+    return number(results.cell(policy, metric)["mean"]) + ("" if half is None else f" ±{number(half)}")
 
 
 def _break_evens(swept: Sweep, metric: str) -> list[str]:

@@ -131,6 +131,11 @@ class Results:
             low, high = max(low, 0.0), min(high, 1.0)
         return {"mean": found.value, "low": low, "high": high, "p10": p10, "p90": p90, "n": found.n}
 
+    def half(self, policy: str, metric: str) -> float | None:
+        """Half of the interval of a mean, that of a share not cut off at 0 and 1; None where n is too small."""
+        observed = list(self.observations(policy, metric).values())
+        return interval.t_interval(observed, self.confidence).half_width if observed else None
+
     def to_json(self) -> dict[str, Any]:
         """The one document of `run --json`: finite numbers or null."""
         return {
@@ -167,8 +172,7 @@ class Results:
             cells = [self.cell(policy, metric) for policy in self.rows]
             out[metric] = [cell["mean"] for cell in cells]
             if metric != "jobs":
-                halves = [None if cell["low"] is None else (cell["high"] - cell["low"]) / 2 for cell in cells]
-                out[f"+- {metric}"] = halves
+                out[f"+- {metric}"] = [self.half(policy, metric) for policy in self.rows]
         return pd.DataFrame(out, index=pd.Index(list(self.rows), name="policy"), dtype=float)
 
     def replications(self) -> pd.DataFrame:

@@ -112,6 +112,15 @@ def test_the_interval_of_a_share_stays_among_shares_and_that_of_money_does_not()
     assert Results("x", high).cell("a", "utilization")["high"] == 1.0
 
 
+def test_half_of_the_interval_of_a_share_is_the_whole_error_of_its_mean():
+    """0, 0 and 6 %: a mean of 2 % known within t(0.975, 2) x 2 %, though the interval is shown from 0."""
+    rows = {"a": {r: {"unserved_share": share} for r, share in enumerate((0.0, 0.0, 0.06))}}
+    found = Results("x", rows)
+    assert found.cell("a", "unserved_share")["low"] == 0.0
+    assert found.half("a", "unserved_share") == pytest.approx(4.302653 * 0.02)
+    assert found.summary(["unserved_share"])["+- unserved_share"]["a"] == found.half("a", "unserved_share")
+
+
 def test_a_difference_that_is_the_same_in_all_n_is_certain_and_none_is_none() -> None:
     columns = {
         "a": {r: 1.0 + r for r in range(5)},
