@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from marketsim.engine import kernel
@@ -91,12 +92,11 @@ class Capacity:
         step = pool.offer.quota_step
         if step < 1:
             raise engine.impossible(f"{offer} grants no more quota")
-        granted = max(-(-instances // step) * step * pool.offer.quota_share // step, 1) * step
+        granted = max(math.floor(-(-instances // step) * pool.offer.quota_share + 1e-9), 1) * step
         if pool.offer.quota_most is not None:
             granted = min(granted, pool.offer.quota_most - pool.quota - self._asked.get(pool.index, 0))
         if granted < 1:
             raise engine.impossible(f"{offer} grants no more quota")
-        granted = int(granted)
         self._asked[pool.index] = self._asked.get(pool.index, 0) + granted
         at_s = engine.kernel._now + pool.offer.quota_grant_s
         engine.kernel.call_at(at_s, kernel.READY, self._granted, (pool, granted))

@@ -67,6 +67,21 @@ def test_a_request_is_granted_in_part_and_not_beyond_the_providers_end(share, mo
     assert [start for start, _ in times(world(jobs, [cloud]), Decider(decide))] == starts
 
 
+def test_a_share_of_a_request_is_not_a_step_short_for_the_sake_of_binary():
+    """0.29 x 100 is 28.999999999999996 in floating point, and 29 instances."""
+    seen, asked = {}, []
+
+    def decide(view):
+        seen[view.now_s] = view.launchable("cloud")
+        more = [] if asked else [say.RequestQuota("cloud", 100)]
+        asked.append(view.now_s)
+        return more
+
+    cloud = market(quota=1, quota_step=1, quota_grant_s=50, quota_share=0.29)
+    run(world([Job(0, 100), Job(60, 100)], [cloud]), Decider(decide))
+    assert (seen[0], seen[60]) == (1, 30)
+
+
 def test_where_a_provider_has_granted_all_it_grants_a_request_is_refused_by_name():
     cloud = market(quota=1, quota_step=2, quota_most=1)
     with pytest.raises(PolicyError, match=r"mine.*grants no more quota"):
