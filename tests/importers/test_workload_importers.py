@@ -12,7 +12,7 @@ import pytest
 
 from marketsim.demand import tracefile
 from marketsim.demand.job import NEVER
-from marketsim.errors import InputError
+from marketsim.errors import MOST_FAULTS, InputError
 from marketsim.importers import KINDS
 from marketsim.importers.detect import layout_of, read_jobs
 from marketsim.importers.importer import RateRecord, Requests, spread
@@ -235,6 +235,17 @@ def test_parts_of_a_job_that_was_stopped_are_counted_and_its_whole_is_read(tmp_p
     made = KINDS["swf"].read(written(tmp_path, "".join(line.format(ran=ran, status=status) for ran, status in parts)))
     assert made.trace.gpu_seconds == 2 * 100
     assert made.left_out == {"a part of a job": 2}
+
+
+@pytest.mark.parametrize("kind", ["slurm", "swf"])
+def test_a_file_with_a_fault_in_every_row_is_given_up_early(kind: str, tmp_path: pathlib.Path) -> None:
+    rows = {
+        "slurm": "JobID|Submit|ElapsedRaw|AllocTRES\n" + "".join(f"{at}|soon|60|gres/gpu=1\n" for at in range(900)),
+        "swf": "one 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18\n" * 900,
+    }
+    with pytest.raises(InputError) as refused:
+        KINDS[kind].reader(written(tmp_path, rows[kind]))
+    assert len(refused.value.faults) == MOST_FAULTS
 
 
 def test_a_job_beyond_what_our_own_table_holds_is_refused_before_it_is_written(tmp_path: pathlib.Path) -> None:
