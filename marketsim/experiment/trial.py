@@ -263,7 +263,7 @@ class Guard:
 
     def _bound(self, setup: say.Setup) -> say.Setup:
         if not self._knowing:
-            setup = replace(setup, future=_Future(self._name), true_work=())
+            setup = replace(setup, future=_Future(self._name), true_work=None)
         self._setups.append((setup, _facts(setup)))
         return setup
 

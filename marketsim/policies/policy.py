@@ -240,7 +240,7 @@ class Setup:
     tenants: tuple[str, ...] = ("all",)
     explain: bool = False
     future: Any = None  # the World, for rules named clairvoyant_* or perfect_* alone
-    true_work: Sequence[int] = ()  # milli-GPU-seconds by job, as levers change and add them; for the same rules alone
+    true_work: Sequence[int] | None = None  # milli-GPU-seconds by job, as levers change and add; for these rules alone
 
 
 class View(Protocol):

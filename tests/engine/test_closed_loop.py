@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_worlds import Job, burst, job_table, market, need, owned, rules, spells, world
 
-from marketsim.demand.job import NEVER
+from marketsim.demand.job import NEVER, JobTable
 from marketsim.engine.run import run
 from marketsim.policies import queueing
 from marketsim.policies.policy import Policy
@@ -47,6 +47,13 @@ def test_a_rule_that_knows_the_true_work_knows_it_of_a_levers_job_too(lever_worl
     policy = Policy("knows", queueing.KINDS["clairvoyant_sjf"](), burst(None), None, (("smaller", "work"),))
     found = spells(lever_world, run(lever_world, policy))
     assert [found[job][0].start_s for job in (1, 2)] == [100, 10]  # the lever's 90 s go before the table's 500
+
+
+def test_it_knows_it_where_a_lever_s_job_is_the_only_one(lever_world):
+    none = np.zeros(0, np.int64)
+    alone = replace(lever_world, jobs=JobTable(lever_world.jobs.needs, none, none, none, none, none))
+    policy = Policy("knows", queueing.KINDS["clairvoyant_sjf"](), burst(None), None, (("smaller", "work"),))
+    assert run(alone, policy).started.rows()[:, :2].tolist() == [[0, 0]]
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ class _Knowing:
 
     def __init__(self, settings: Queueing, setup: say.Setup) -> None:
         self.blocking, self.preempts, self.capacity = settings.blocking, settings.preempts, settings.capacity
-        self._work: Sequence[int] = setup.true_work or setup.future.jobs.work.tolist()
+        known = setup.true_work  # grows with the work of levers, also from nothing
+        self._work: Sequence[int] = setup.future.jobs.work.tolist() if known is None else known
 
     def left_s(self, job: say.JobView, now_s: int) -> float:
         """True seconds left."""
