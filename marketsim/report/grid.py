@@ -226,8 +226,13 @@ def make(
 
 
 def _part(known: Results, policies: list[str], replications: int) -> Results | None:
-    """The first replications of some policies of a study; None where it does not have them all."""
+    """The first replications of some policies of a study; None where it does not have them all, or has mirrored ones.
+
+    The other cells of a grid are thrown without mirroring, and all are to meet the same dice.
+    """
     wanted = range(replications)
+    if known.antithetic:
+        return None
     if not all(policy in known.rows and all(one in known.rows[policy] for one in wanted) for policy in policies):
         return None
     rows = {policy: {one: known.rows[policy][one] for one in wanted} for policy in policies}

@@ -52,8 +52,8 @@ class Slider:
 
     def edits(self, place: int) -> dict[str, float | int]:
         """What moving it to a place changes, by dotted path."""
-        ratio = self.values[place] / self.values[self.base]
-        return {self.path: self.value(place), **{path: float(f"{value * ratio:.6g}") for path, value in self.also}}
+        own, here = self.values[self.base], self.values[place]
+        return {self.path: self.value(place), **{path: float(f"{value * here / own:.6g}") for path, value in self.also}}
 
 
 def sliders(scenario: Scenario) -> tuple[Slider, ...]:

@@ -63,6 +63,14 @@ def test_a_slider_holds_the_value_that_the_scenario_has(tiny_scenario):
         knobs.slider(tiny_scenario, "supply.cloud.usd_per_gpu_hour", ["x"])
 
 
+def test_a_slider_may_move_what_the_scenario_has_at_nothing(tiny_scenario):
+    capital = knobs.slider(tiny_scenario, "finance.cost_of_capital_per_year", [0.1])
+    assert [capital.edits(place) for place in (0, 1)] == [
+        {"finance.cost_of_capital_per_year": 0.0},
+        {"finance.cost_of_capital_per_year": 0.1},
+    ]
+
+
 def test_a_grid_is_made_by_running_each_point(tiny_scenario):
     price = knobs.slider(tiny_scenario, "supply.cloud.usd_per_gpu_hour", [4.0])
     made = grid.make(tiny_scenario, [price], 2, policies=["on-demand"])
@@ -124,6 +132,17 @@ def test_any_results_folder_can_be_given_sliders(folder):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.count('type="range"') == 2
     assert "was not worked out" not in page
+
+
+def test_what_was_thrown_in_mirrored_pairs_is_run_again_for_a_grid_whose_other_cells_are_not(tiny_scenario):
+    """Cells are compared replication by replication, so all meet the same dice."""
+    from marketsim.experiment.study import run_study
+
+    plain, pairs = (run_study(tiny_scenario, ["on-demand"], 4, antithetic=one) for one in (False, True))
+    price = knobs.slider(tiny_scenario, "supply.cloud.usd_per_gpu_hour", [4.0])
+    made = [grid.make(tiny_scenario, [price], 4, policies=["on-demand"], known=one) for one in (plain, pairs)]
+    base, dear = ([one.cells[place,].means["on-demand"]["total_cost_usd"] for one in made] for place in (0, 1))
+    assert base[0] == base[1] == pytest.approx(dear[0] / 2) == pytest.approx(dear[1] / 2)
 
 
 def test_a_policy_is_run_lever_by_lever_and_the_last_step_is_the_policy(tmp_path):
