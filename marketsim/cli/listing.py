@@ -87,7 +87,7 @@ def _providers() -> None:
         gpus = ", ".join(dict.fromkeys(row["gpu"] for row in mine))
         found.append([provider, str(len(mine)), CLOSED.get(provider, gpus), max(row["price_date"] for row in mine)])
     console.table(["catalogue", "prices", "of", "newest"], found, numbers=(1,))
-    console.say("`marketsim list prices WORD ...` gives the rows that hold these words, such as H100 AWS.")
+    console.say("`marketsim list prices WORD ...` gives the rows with these words: H100 AWS.")
 
 
 def _prices(words: Sequence[str], as_json: bool) -> None:
