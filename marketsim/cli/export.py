@@ -47,17 +47,18 @@ def command(
         raise InputError(Fault("is there already, and is left as it is", file=str(out)))
     if source.is_dir():
         results = folder.read(source)
-        text = files.read_text(source / "scenario.yaml")
-        found = scenario.loads(text, data or source, str(source / "scenario.yaml"))
+        kept = source / "resolved.yaml"  # as it was run, edits included
+        found = scenario.loads(files.read_text(kept), data or source, str(kept))
         order = results.best().order or results.best().frontier or results.policies
         name = policy or order[0]
         seed = results.stamp.get("seed") if seed is None else seed
+        throw, mirrored = divmod(replication, 2) if results.antithetic else (replication, 0)
         found = found.changed(edits) if edits else found
     else:
-        found = scenario.load(source, edits)
+        found, throw, mirrored = scenario.load(source, edits), replication, 0
         name = policy or next(iter(found.policies))
     chosen = build.policy_of(found, name)
-    world = build.build(found, replication, seed)
+    world = build.build(found, throw, seed, bool(mirrored))
     bill = simulated.bill_of(world, run(world, chosen), found.start)
     text = focus_text.text(bill, f"marketsim:{found.slug}")
     billed, effective = (bills.exact_usd(bill.total(which)) for which in ("billed", "effective"))

@@ -666,3 +666,19 @@ def test_demo_runs_and_says_what_to_type_next(tiny: pathlib.Path, run: Run) -> N
     assert "Next: marketsim init" in out
     assert "Pictures:" in out
     assert "Report:" in out
+
+
+def test_an_export_of_results_is_of_the_run_that_they_tell_of(tiny: pathlib.Path, run: Run) -> None:
+    """With the settings that were changed for it, and of pairs of throws the one that is asked for."""
+    import csv
+
+    edit = "supply.cloud.usd_per_gpu_hour=5"
+    rest = ("--policy", "cloud-only", "-n", "4", "--antithetic", "--set", edit, "--no-pictures", "-q", "-j", "1")
+    run("run", "tiny.yaml", *rest, "--out", "kept")
+    with open("kept/replications.csv", encoding="utf-8") as stream:
+        cost = {row["replication"]: float(row["total_cost_usd"]) for row in csv.DictReader(stream)}
+    for replication in ("1", "2"):
+        code, out, err = run("export", "kept", "--replication", replication, "-q")
+        assert code == 0, err
+        charges = csv.DictReader(out.splitlines())
+        assert sum(float(row["EffectiveCost"]) for row in charges) == pytest.approx(cost[replication], abs=1e-4)
