@@ -148,8 +148,9 @@ def _plain(found: Interval) -> dict[str, Any]:
 
 
 def _controls(results: Results, folder: pathlib.Path, metrics: tuple[str, ...], throws: int, as_json: bool) -> None:
-    """Each mean, and each difference to the best, as it is and with the controls' part taken out."""
+    """Each mean, and each difference to the least, as it is and with the controls' part taken out."""
     from marketsim.cli.studying import number
+    from marketsim.errors import InputError
     from marketsim.experiment import controls
     from marketsim.experiment.task import ScenarioTask
     from marketsim.scenario import load
@@ -161,8 +162,11 @@ def _controls(results: Results, folder: pathlib.Path, metrics: tuple[str, ...], 
     known = controls.of_throws(task, names, first, throws)
     found: list[tuple[str, str | None, str, Interval, Interval]] = []
     for metric in _named(results, metrics):
-        best = min(results.policies, key=lambda name: (results.cell(name, metric)["mean"] or 0.0, name))
-        for policy in results.policies:
+        columns = results.columns(metric)
+        if not columns:
+            raise InputError(f"{metric} is undefined under every policy: there is nothing to narrow")
+        best = min(columns, key=lambda name: (results.cell(name, metric)["mean"], name))
+        for policy in columns:
             for to in (None, best) if policy != best else (None,):
                 plain = controls.plain(results, metric, policy, to)
                 fine = controls.controlled(results, metric, policy, known, to)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import pathlib
 from typing import TYPE_CHECKING, Any
@@ -83,12 +84,10 @@ def _break_evens(swept: Sweep, metric: str) -> list[str]:
     from marketsim.errors import InputError
     from marketsim.experiment.sweep import break_evens
 
-    lines = []
-    try:
-        pairs = itertools.combinations(swept.results[0].policies, 2)
-        found = [one for pair in pairs for one in break_evens(swept, metric, *pair)]
-    except InputError:
-        return []  # a list of words has no place between two of them
+    lines, found = [], []
+    for pair in itertools.combinations(swept.results[0].policies, 2):
+        with contextlib.suppress(InputError):  # a list of words has no place between two of them; nor has nothing
+            found += break_evens(swept, metric, *pair)
     for one in found:
         low = "the lower end" if one.low is None else number(one.low)
         high = "the upper end" if one.high is None else number(one.high)

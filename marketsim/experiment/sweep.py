@@ -71,7 +71,10 @@ def sweep(
 
 
 def break_evens(swept: Sweep, metric: str, first: str, second: str) -> list[BreakEven]:
-    """Break-even points of two policies along the first setting of a grid of numbers, for each value of the others."""
+    """Break-even points of two policies along the first setting of a grid of numbers, for each value of the others.
+
+    Raises InputError where the setting is not of numbers, and where a point has no difference of the two.
+    """
     path = swept.settings[0].path
     lines: dict[str, list[tuple[float, Results, dict[str, Any]]]] = {}
     for point, results in zip(swept.points, swept.results, strict=True):
@@ -100,6 +103,8 @@ def _number(value: Any) -> float:
 
 def _gap(results: Results, metric: str, first: str, second: str) -> interval.Interval:
     one, two = compare.common(results.column(first, metric), results.column(second, metric))
+    if not len(one):
+        raise InputError(f"{metric} of {first} and {second} cannot be compared: it is undefined in every replication")
     return interval.paired(one, two, results.confidence)
 
 

@@ -682,3 +682,33 @@ def test_an_export_of_results_is_of_the_run_that_they_tell_of(tiny: pathlib.Path
         assert code == 0, err
         charges = csv.DictReader(out.splitlines())
         assert sum(float(row["EffectiveCost"]) for row in charges) == pytest.approx(cost[replication], abs=1e-4)
+
+
+def test_what_is_undefined_under_every_policy_is_compared_with_nothing_in_a_line(tiny: pathlib.Path, run: Run) -> None:
+    """Without deadlines no share of them is missed."""
+    text = pathlib.Path("tiny.yaml").read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if "deadline:" not in line]
+    pathlib.Path("calm.yaml").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    metric, price = ("--metric", "missed_deadline_share"), ("--over", "supply.cloud.usd_per_gpu_hour=1,2")
+    how = ("-n", "3", "-q", "-j", "1")
+    assert run("run", "calm.yaml", *how, "--no-pictures", "--out", "calm")[0] == 0
+    code, _, err = run("compare", "calm", "--controls", "2", *metric)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "undefined under every policy" in err
+    code, out, err = run("sweep", "calm.yaml", *price, *metric, *how)
+    assert (code, err) == (0, "")
+    assert "break even" not in out
+    two = ("--policy", "cloud-only", "--policy", "spot-first")
+    code, _, err = run("breakeven", "calm.yaml", *price, *metric, *two, *how)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "undefined in every replication" in err
+
+
+def test_draws_may_end_in_a_blank_line_and_a_cell_without_end_is_told(tiny: pathlib.Path, run: Run) -> None:
+    words = ("sensitivity", "tiny.yaml", "--inputs", "draws.csv", "-n", "2", "-q", "-j", "1", "--policy", "cloud-only")
+    pathlib.Path("draws.csv").write_text("supply.cloud.usd_per_gpu_hour\n1\n2\n\n", encoding="utf-8")
+    assert run(*words)[0] == 0
+    pathlib.Path("draws.csv").write_text("supply.cloud.usd_per_gpu_hour\n" + "1" * 200_000 + "\n2\n", encoding="utf-8")
+    code, _, err = run(*words)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "draws.csv:2: cannot be read as CSV" in err
