@@ -141,13 +141,18 @@ def read_draws(path: pathlib.Path) -> list[dict[str, Any]]:
 
     if path.suffix.lower() in (".yaml", ".yml"):
         return _listed(files.read_yaml(path).data, path)
-    rows = list(csv.reader(io.StringIO(files.read_text(path))))
+    reader = csv.reader(io.StringIO(files.read_text(path)))
+    try:
+        lines = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise InputError(Fault(f"cannot be read as CSV: {error}", file=str(path), line=reader.line_num)) from None
+    rows = [row for _, row in lines]
     paths = [name.strip() for name in rows[0]] if rows else []
     if len(rows) < 3 or not all(paths) or len(set(paths)) < len(paths):
         raise InputError(
             Fault("draws need a header of dotted paths, each once, and at least 2 rows below it", file=str(path))
         )
-    for number, row in enumerate(rows[1:], 2):
+    for number, row in lines[1:]:
         if len(row) != len(paths):
             raise InputError(
                 Fault("a row has as many cells as the header", file=str(path), line=number, got=str(len(row)))
