@@ -18,7 +18,9 @@ from marketsim import units
 from marketsim.experiment.ways import at_once, fleet_run, has_room
 from marketsim.metrics import books
 from marketsim.metrics.measured import Measured
+from marketsim.path import Path
 from marketsim.supply import finance
+from marketsim.supply.kind import FinanceFacts
 from marketsim.supply.offer import Offer
 from marketsim.world import World
 
@@ -59,8 +61,10 @@ def paybacks(
     if not bought or not others:
         return []
     flows = {name: [_out_usd(world, name, gpus, use) for world in worlds] for name in (*bought, *others)}
-    rate = scenario.finance.cost_of_capital_per_year
-    return [_compared(one, other, gpus, use, flows, rate) for one, other in itertools.product(bought, others)]
+    known = scenario.finance
+    stages = tuple((one.at, one.cost_of_capital_per_year) for one in known.capital_stages)
+    capital = FinanceFacts(known.cost_of_capital_per_year, capital_stages=stages).capital
+    return [_compared(one, other, gpus, use, flows, capital) for one, other in itertools.product(bought, others)]
 
 
 def _stays(offer: Offer) -> bool:
@@ -71,12 +75,15 @@ def _stays(offer: Offer) -> bool:
 Flows = dict[str, list[tuple[NDArray[np.float64], float]]]  # of each way and world: USD out by month, and what is left
 
 
-def _compared(bought: str, other: str, gpus: int, use: float, flows: Flows, rate: float) -> Payback:
+def _compared(bought: str, other: str, gpus: int, use: float, flows: Flows, capital: float | Path) -> Payback:
     """The mean of the replications' flows, compared once: a month of paying back has no mean where some never do."""
     mine, theirs = (np.mean([out for out, _ in flows[name]], axis=0) for name in (bought, other))
     left = [float(np.mean([rest for _, rest in flows[name]])) for name in (bought, other)]
-    worth = finance.against([*mine, -left[0]], [*theirs, -left[1]], rate).net_present_value
-    return Payback(bought, other, gpus, use, worth, finance.against(list(mine), list(theirs), rate).payback_months)
+    saved = [*(theirs - mine), left[0] - left[1]]
+    # each month is worth now what it is after the cost of capital up to then, which may change with the company's stage
+    costs = [1 + finance.tied_up_share(capital, 0, month * units.MONTH_S) for month in range(len(saved))]
+    worth = float(sum(usd / cost for usd, cost in zip(saved, costs, strict=True)))
+    return Payback(bought, other, gpus, use, worth, finance.against(list(mine), list(theirs), 0.0).payback_months)
 
 
 def _out_usd(world: World, name: str, gpus: int, use: float) -> tuple[NDArray[np.float64], float]:

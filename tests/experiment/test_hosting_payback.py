@@ -88,6 +88,23 @@ def test_a_server_pays_back_in_the_month_in_which_the_rent_it_saves_has_added_up
     )
 
 
+def test_what_buying_is_worth_follows_the_cost_of_capital_through_the_company_s_stages(
+    twelve: scenario.Scenario,
+) -> None:
+    """A stage that begins at once is that rate; one at 20 % after two of four months stands between 0 and 20 %."""
+    rate = "finance.cost_of_capital_per_year=0.2"
+    free, dear, at_once, later = (
+        payback.paybacks(twelve.changed(edits), 8, replications=1)[0].worth_usd
+        for edits in (
+            [], [rate],
+            ["finance.capital_stages=[{at: 1 s, cost_of_capital_per_year: 0.2}]"],
+            ["finance.capital_stages=[{at: 1460 h, cost_of_capital_per_year: 0.2}]"],
+        )
+    )  # fmt: skip
+    assert at_once == pytest.approx(dear, rel=1e-6)
+    assert dear < later < free
+
+
 def test_without_both_there_is_nothing_to_pay_back(twelve: scenario.Scenario) -> None:
     assert payback.paybacks(twelve, 8, replications=1, only=("rent",)) == []
     assert MONTH_S == 730 * 3600
