@@ -1,6 +1,7 @@
 """What a contract costs and when, in whole micro-dollars: signed, prepaid, billed, left early, valued at the end.
 
-Each charge is a difference of a running total, so the parts of any division of time add up to the whole.
+What is paid and used up is a difference of a running total, so the parts of any division of time add up to the whole.
+Only the cost of tied-up capital is worked out span by span, from what is left halfway: near enough for a month.
 """
 
 from __future__ import annotations

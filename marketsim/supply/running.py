@@ -23,7 +23,7 @@ class Staff(Settings):
     usd_per_year_each: NonNegative = Field(description="full cost of one a year")
     per_servers: PositiveCount = Field(description="servers that one step looks after")
     hire: Duration = Field(
-        default=Seconds(0), description="to find the first of them, from the first order on; no server runs before"
+        default=Seconds(0), description="to find the first of them, from the first order on, which runs no sooner"
     )
 
     def usd_per_year(self, servers: int) -> float:
