@@ -62,7 +62,7 @@ def command(
     policies change places along a setting of SCENARIO; --policy twice names the two.
     """
     if not over:
-        _map(scenario, edits, replications or FEW, seed, by, _counts(gpus), ways, as_json, quiet, picture)
+        _map(scenario, edits, replications, seed, by, _counts(gpus), ways, as_json, quiet, picture)
         return
     from marketsim.cli.studying import asked, metric_of, settings_of
     from marketsim.experiment.sweep import break_evens, sweep
@@ -112,7 +112,7 @@ def _counts(text: str) -> list[int]:
 def _map(
     path: pathlib.Path,
     edits: tuple[str, ...],
-    replications: int,
+    replications: int | None,
     seed: int | None,
     by: str,
     gpus: list[int],
@@ -128,10 +128,11 @@ def _map(
 
     scenario, _ = checked(path, edits, quiet, seed)
     key = "gpus" if by == "fleet" else "horizon_s"
-    found = ways_of(scenario, key, gpus, replications=replications, seed=seed, only=only)
+    few = replications or FEW
+    found = ways_of(scenario, key, gpus, replications=few, seed=seed, only=only)
     fleet = gpus[-1] if by == "fleet" else gpus[0]
-    backs = paybacks(scenario, fleet, replications=replications, seed=seed, only=only)
-    hosts = host_or_tokens(scenario, seed)
+    backs = paybacks(scenario, fleet, replications=few, seed=seed, only=only)
+    hosts = host_or_tokens(scenario, seed, replications or 1)  # a search of many runs each
     if picture is not None:
         _draw(found, picture)
     if as_json:

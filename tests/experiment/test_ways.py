@@ -12,7 +12,7 @@ from marketsim import scenario
 from marketsim.charts.breakeven import CHART
 from marketsim.cli.main import main
 from marketsim.errors import InputError
-from marketsim.experiment import ways
+from marketsim.experiment import hosting, payback, ways
 
 SHAPE = {"gpu": "H100", "gpus": 8, "interconnect": "nvlink"}
 TINY: dict[str, Any] = {
@@ -101,3 +101,16 @@ def test_the_command_prints_the_map_and_the_services(tmp_path: pathlib.Path, cap
     told = json.loads(capfd.readouterr().out)
     assert told["reference_gpu"] == "H100"
     assert {one["host"] for one in told["services"]} == {"cloud", "rent", "own"}
+
+
+@pytest.mark.parametrize(("asked", "thrown"), [(["-n", "2"], 2), ([], 1)])
+def test_the_throws_that_are_asked_for_are_those_of_hosting_too(
+    asked: list[str], thrown: int, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(hosting, "host_or_tokens", lambda *given: seen.append(given[2]) or [])
+    monkeypatch.setattr(payback, "paybacks", lambda *_, **__: [])
+    file = tmp_path / "ways.yaml"
+    file.write_text(json.dumps(TINY | {"horizon": "2 w"}))
+    assert main(["breakeven", str(file), "-q", "--gpus", "8", "--way", "cloud", *asked]) == 0
+    assert seen == [thrown]
