@@ -146,7 +146,7 @@ def _csv(path: pathlib.Path, named: Callable[[str], str]) -> Table:
             if row and names is None:
                 names = [named(name) for name in row]
             elif row and names is not None:
-                if [named(name) for name in row] == names:
+                if named(row[0]) == names[0] and [named(name) for name in row] == names:
                     faults.append(Fault("the header stands here again", file=file, line=line + 1))
                 elif len(row) != len(names):
                     cut = "; is the file cut off here?" if len(row) < len(names) else ""
