@@ -142,7 +142,6 @@ class Attempts:
             (now, job.id, job.attempt, FINISHED, job._remaining, 0, job.overhead_s, checkpoint_s)
         )
         self.free(job)
-        engine = self._engine
         engine.gone(job, finished=True)
         engine.news()
 
