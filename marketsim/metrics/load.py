@@ -12,12 +12,17 @@ import numpy as np
 
 from marketsim import units
 from marketsim.demand import load
+from marketsim.path import Path
+from marketsim.supply.offer import Offer
 from marketsim.world import World
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Weeks from first to last, counted from 1: mean GPUs offered by workload, mean GPUs startable; None: no bound."""
+    """Weeks from first to last, counted from 1: mean GPUs offered by workload, mean GPUs startable.
+
+    market: None where, some of the time at least, there is no bound.
+    """
 
     first_week: int
     last_week: int
@@ -32,12 +37,22 @@ def against_market(world: World, most: int = 12) -> tuple[Stretch, ...]:
     out = []
     for first, last in load.stretches(world.horizon_s, most):
         edges = np.minimum(np.arange(first, last + 1) * units.WEEK_S, world.horizon_s)
-        market = 0.0
-        for offer in metered:
-            least = offer.quota if offer.quota is not None else units.UNLIMITED
-            market += min(offer.launchable.mean(int(edges[0]), int(edges[-1])), least) * offer.shape.gpus
+        from_s, to_s = int(edges[0]), int(edges[-1])
+        bounded = all(_share_without_bound(offer).mean(from_s, to_s) == 0 for offer in metered)
+        market = sum(_startable(offer).mean(from_s, to_s) * offer.shape.gpus for offer in metered)
         means = {
             name: float(np.average(values[first:last], weights=np.diff(edges))) for name, values in offered.items()
         }
-        out.append(Stretch(first + 1, last, means, None if market >= units.UNLIMITED else market))
+        out.append(Stretch(first + 1, last, means, market if bounded else None))
     return tuple(out)
+
+
+def _startable(offer: Offer) -> Path:
+    """Instances that may be started within the first quota."""
+    most = units.UNLIMITED if offer.quota is None else offer.quota
+    return offer.launchable.map(lambda many: np.minimum(many, most))
+
+
+def _share_without_bound(offer: Offer) -> Path:
+    """1 where neither market nor quota bounds what may be started, else 0; a mean of such figures says nothing."""
+    return _startable(offer).map(lambda many: (many >= units.UNLIMITED).astype(np.float64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,9 @@ import marketsim as ms
 from marketsim import scenario
 from marketsim.build import build
 from marketsim.metrics import load
+from marketsim.path import Path
 from marketsim.report import document, html
+from marketsim.units import UNLIMITED, WEEK_S
 
 TEXT = """
 name: weekly
@@ -46,6 +49,16 @@ def test_a_week_of_336_gpu_hours_is_two_gpus_against_seven_that_quotas_allow() -
 def test_a_market_without_quota_has_no_bound() -> None:
     found = scenario.loads(TEXT.replace("    quota_instances: {initial: 3}\n", ""), pathlib.Path("."))
     assert {one.market for one in load.against_market(build(found, 0))} == {None}
+
+
+def test_a_quota_holds_at_each_moment_and_who_has_none_has_no_bound_while_open() -> None:
+    """Closed for half of each week, with 6 GPUs allowed while it is open: 3 in the mean, and 1 of the other's."""
+    world = build(scenario.loads(TEXT, pathlib.Path(".")), 0)
+    half = Path.steps([(at * WEEK_S // 2, (1 - at % 2) * UNLIMITED) for at in range(4)])
+    cloud, more = world.offers
+    for quota, market in ((3, 3.0 + 1.0), (None, None)):
+        made = replace(world, offers=(replace(cloud, launchable=half, quota=quota), more))
+        assert [one.market for one in load.against_market(made)] == [market, market]
 
 
 @pytest.mark.parametrize(("lang", "title"), [("en", "Load against capacity"), ("zh", "负载与容量")])
