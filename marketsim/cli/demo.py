@@ -55,7 +55,7 @@ def command(replications: int | None, workers: int | None, out: pathlib.Path | N
             pictures.add_grid(
                 folder, results, found, sliders, order[:GRID_POLICIES], few, runner=runner, progress=report
             )
-        pictures.add(results, folder, lang, runner)
+        pictures.add(results, folder, lang, runner, found)
     finally:
         runner.close()
     code = run.told(results, found, folder, False, quiet, (), (str(path),), lang)

@@ -18,10 +18,17 @@ FIGURES, REPORT = "figures", "report.html"
 MOST_COMPARED = 4  # policies that a grid of what-ifs runs where none are named: the best ones
 
 
-def add(results: Results, folder: pathlib.Path, lang: str = "en", runner: Runner | None = None) -> None:
+def add(
+    results: Results,
+    folder: pathlib.Path,
+    lang: str = "en",
+    runner: Runner | None = None,
+    scenario: Scenario | None = None,
+) -> None:
     """Draw what the results in a folder say into `figures/`, with captions, and write `report.html`.
 
-    runner: where to draw; in this process where not given.
+    runner: where to draw; in this process where not given. scenario: which knows where its data files are; the folder
+    has none of them.
     """
     if results.nothing_ran:
         return
@@ -29,7 +36,7 @@ def add(results: Results, folder: pathlib.Path, lang: str = "en", runner: Runner
     from marketsim.report import document, figures, html
 
     run: Any = map if runner is None or runner.workers == 1 else runner.executor.map
-    made = document.of(folder, lang)
+    made = document.of(folder, lang, scenario)
     for name, content in figures.files(made, run).items():
         folders.place(folder / (FIGURES + document.suffix(made.locale)) / name, content)
     folders.place(document.place_of(folder, None, made.locale, "html"), html.text(made, run).encode())

@@ -119,7 +119,7 @@ def command(
             antithetic=antithetic,
         )
     if not plain:
-        pictures.add(results, folder, lang)
+        pictures.add(results, folder, lang, scenario=found)
     again = [str(scenario), *(word for edit in edits for word in ("--set", edit))]
     again += [word for path in policy_files for word in ("--policy-file", str(path))]
     again += ["--antithetic"] * antithetic

@@ -712,3 +712,17 @@ def test_draws_may_end_in_a_blank_line_and_a_cell_without_end_is_told(tiny: path
     code, _, err = run(*words)
     assert (code, err.count("\n")) == (2, 1)
     assert "draws.csv:2: cannot be read as CSV" in err
+
+
+def test_a_run_of_a_recorded_workload_has_the_pictures_of_a_single_run_too(tiny: pathlib.Path, run: Run) -> None:
+    """Its file lies beside the scenario, and not among the results."""
+    rows = "job,submit_s,duration_s,gpus\na,0,3600,1\nb,100,7200,1\n"
+    pathlib.Path("jobs.csv").write_text(rows, encoding="utf-8")
+    head, _, rest = TINY.partition("demand:\n")
+    _, _, supply = rest.partition("supply:\n")
+    text = f"{head}demand:\n  work: {{kind: trace, file: jobs.csv, reference_gpu: H100}}\nsupply:\n{supply}"
+    pathlib.Path("recorded.yaml").write_text(text, encoding="utf-8")
+    code, _, err = run("run", "recorded.yaml", "-n", "1", "-q", "-j", "1", "--policy", "cloud-only", "--out", "kept")
+    assert code == 0, err
+    assert "no such file" not in pathlib.Path("kept/report.html").read_text(encoding="utf-8")
+    assert pathlib.Path("kept/figures/demand_capacity.csv").is_file()
