@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from marketsim.experiment.compare import Difference
     from marketsim.experiment.results import Results
     from marketsim.experiment.statistics.interval import Interval
+    from marketsim.scenario import Scenario
 
 
 @click.command("compare")
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     metavar="THROWS",
     help="Narrow one folder's means by offered work and mean prices, known from THROWS further throws.",
 )
+@options.data
 @options.as_json
 @options.quiet
 def command(
@@ -37,6 +39,7 @@ def command(
     metrics: tuple[str, ...],
     risk: bool,
     throws: int | None,
+    data: pathlib.Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -44,6 +47,7 @@ def command(
 
     With one folder, the differences within it. What cannot be compared is refused: other horizons, no policy in common.
     """
+    from marketsim.cli.reading import scenario_of
     from marketsim.experiment import comparable, folder, whatif
 
     one = folder.read(first)
@@ -59,7 +63,7 @@ def command(
     if risk:
         _risk(one, metrics, as_json)
     elif throws:
-        _controls(one, first, metrics, throws, as_json)
+        _controls(one, scenario_of(first, data), metrics, throws, as_json)
     else:
         found = [difference for metric in (metrics or (None,)) for difference in one.differences(metric)]
         _differences(found, f"less the best of {first}", one, as_json)
@@ -147,15 +151,13 @@ def _plain(found: Interval) -> dict[str, Any]:
     }
 
 
-def _controls(results: Results, folder: pathlib.Path, metrics: tuple[str, ...], throws: int, as_json: bool) -> None:
+def _controls(results: Results, scenario: Scenario, metrics: tuple[str, ...], throws: int, as_json: bool) -> None:
     """Each mean, and each difference to the least, as it is and with the controls' part taken out."""
     from marketsim.cli.studying import number
     from marketsim.errors import InputError
     from marketsim.experiment import controls
     from marketsim.experiment.task import ScenarioTask
-    from marketsim.scenario import load
 
-    scenario = load(folder / "resolved.yaml")
     task = ScenarioTask(scenario, int(results.stamp.get("seed", scenario.seed)))
     names = controls.usual(results)
     first = int(results.stamp.get("replications", 0))

@@ -34,6 +34,7 @@ MOST = 40  # decisions that are printed
     help="For --contract and --service: length of the hindsight bound's slots.",
 )
 @click.option("--picture", type=click.Path(path_type=pathlib.Path), help="For --job: its story as PNG or SVG.")
+@options.data
 @options.as_json
 def command(
     results: pathlib.Path,
@@ -44,6 +45,7 @@ def command(
     replication: int,
     slot: str,
     picture: pathlib.Path | None,
+    data: pathlib.Path | None,
     as_json: bool,
 ) -> int:
     """Say why.
@@ -63,7 +65,7 @@ def command(
         allowed = "a name that ends in .png or .svg, for a --job"
         raise InputError(Fault("--picture: there is no such picture", got=str(picture), allowed=allowed))
     slot_s = slot_of(slot)
-    scenario, seed, name, antithetic = _asked(results, policy)
+    scenario, seed, name, antithetic = _asked(results, policy, data)
     throw, mirrored = divmod(replication, 2) if antithetic else (replication, 0)
     world = build(scenario, throw, seed, bool(mirrored))
     chosen = policy_of(scenario, name)
@@ -83,14 +85,14 @@ def command(
     return 0
 
 
-def _asked(folder: pathlib.Path, policy: str | None) -> tuple[Scenario, int, str, bool]:
+def _asked(folder: pathlib.Path, policy: str | None, data: pathlib.Path | None) -> tuple[Scenario, int, str, bool]:
     """Scenario, seed and policy of a results folder, and whether its throws are pairs."""
+    from marketsim.cli.reading import scenario_of
     from marketsim.errors import Fault, InputError, nearest
     from marketsim.experiment import folder as folders
-    from marketsim.scenario import load
 
     found = folders.read(folder)
-    scenario = load(folder / "resolved.yaml")
+    scenario = scenario_of(folder, data)
     name = policy or next(iter(found.best().order), found.policies[0])
     if name not in scenario.policies:
         what = "the scenario of the results has no policy of this name"

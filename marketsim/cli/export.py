@@ -17,8 +17,7 @@ from marketsim.cli import console, options
 @click.option("--replication", type=click.IntRange(0, 99_999), default=0, show_default=True, help="Which replication.")
 @options.seed
 @options.edits
-@click.option("--data", type=click.Path(path_type=pathlib.Path, file_okay=False),
-              help="Folder of the scenario's data files, where SOURCE is a results folder.")  # fmt: skip
+@options.data
 @click.option("--out", type=click.Path(path_type=pathlib.Path), help="CSV to write; stdout where not given.")
 @options.quiet
 def command(
@@ -36,9 +35,10 @@ def command(
 
     A FinOps tool then reads the future like the past; `marketsim import focus` gives back the same dollars.
     """
-    from marketsim import build, files, scenario
+    from marketsim import build, scenario
     from marketsim.billing import bill as bills
     from marketsim.billing import focus_text, simulated
+    from marketsim.cli.reading import scenario_of
     from marketsim.engine.run import run
     from marketsim.errors import Fault, InputError
     from marketsim.experiment import folder
@@ -47,8 +47,7 @@ def command(
         raise InputError(Fault("is there already, and is left as it is", file=str(out)))
     if source.is_dir():
         results = folder.read(source)
-        kept = source / "resolved.yaml"  # as it was run, edits included
-        found = scenario.loads(files.read_text(kept), data or source, str(kept))
+        found = scenario_of(source, data)
         order = results.best().order or results.best().frontier or results.policies
         name = policy or order[0]
         seed = results.stamp.get("seed") if seed is None else seed

@@ -55,6 +55,11 @@ on_cluster = click.option(
     help="Run on a Dask cluster instead of processes.",
 )
 studied = several(scenario, replications, seed, workers, on_cluster, policy, edits, as_json, quiet)
+data = click.option(
+    "--data",
+    type=click.Path(path_type=pathlib.Path, file_okay=False),
+    help="Folder of the scenario's data files, which results do not keep.",
+)
 OVER = "A setting and the values it takes, as supply.own.pue=1.1..1.6:5; may be repeated."
 over = click.option(
     "--over",

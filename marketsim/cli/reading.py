@@ -36,6 +36,14 @@ def checked(
     return found, world
 
 
+def scenario_of(results: pathlib.Path, data: pathlib.Path | None) -> Scenario:
+    """The scenario of a results folder as it was run, edits included. data: where its data files are."""
+    from marketsim import files, scenario
+
+    kept = results / "resolved.yaml"
+    return scenario.loads(files.read_text(kept), data or results, str(kept))
+
+
 def present(path: pathlib.Path) -> None:
     """Raise InputError unless the path is that of a regular file."""
     from marketsim.errors import Fault, InputError

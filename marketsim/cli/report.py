@@ -33,6 +33,7 @@ FEW = 4  # replications of a cell, where none are asked for
 @click.option("-n", "--replications", type=click.IntRange(1, 1_000), help=f"Of each what-if; {FEW} where not given.")
 @options.workers
 @options.policy
+@options.data
 @options.quiet
 def command(
     results: pathlib.Path,
@@ -44,6 +45,7 @@ def command(
     replications: int | None,
     workers: int | None,
     policies: tuple[str, ...],
+    data: pathlib.Path | None,
     quiet: bool,
 ) -> None:
     """Write the report of a results folder into it.
@@ -52,27 +54,29 @@ def command(
     was run for sliders is kept in RESULTS, and later reports have it too.
     """
     from marketsim import report
+    from marketsim.cli.reading import scenario_of
 
     if sliders or over:
-        _what_ifs(results, over, policies, replications or FEW, workers, quiet)
-    console.say(str(report.write(results, form, out, lang)))
+        _what_ifs(results, scenario_of(results, data), over, policies, replications or FEW, workers, quiet)
+    more = {} if data is None else {"scenario": scenario_of(results, data)}
+    console.say(str(report.write(results, form, out, lang, **more)))
 
 
 def _what_ifs(
     folder: pathlib.Path,
+    found: Scenario,
     over: tuple[str, ...],
     policies: tuple[str, ...],
     replications: int,
     workers: int | None,
     quiet: bool,
 ) -> None:
-    from marketsim import scenario
     from marketsim.cli import run
     from marketsim.experiment import folder as folders
     from marketsim.experiment import runners
     from marketsim.experiment.study import chosen
 
-    results, found = folders.read(folder), scenario.load(folder / "resolved.yaml")
+    results = folders.read(folder)
     chosen(found, list(policies) or None)
     moved = _given(found, over)
     runner = runners.make(workers)

@@ -726,3 +726,10 @@ def test_a_run_of_a_recorded_workload_has_the_pictures_of_a_single_run_too(tiny:
     assert code == 0, err
     assert "no such file" not in pathlib.Path("kept/report.html").read_text(encoding="utf-8")
     assert pathlib.Path("kept/figures/demand_capacity.csv").is_file()
+    for words in (("explain", "kept", "--job", "a"), ("export", "kept"), ("compare", "kept", "--controls", "2")):
+        code, _, err = run(*words)
+        assert (code, "there is no such file" in err) == (2, True)
+        code, _, err = run(*words, "--data", ".")
+        assert code == 0, err
+    assert run("report", "kept", "--out", "again.html", "--data", ".")[0] == 0
+    assert "no such file" not in pathlib.Path("again.html").read_text(encoding="utf-8")
