@@ -119,7 +119,9 @@ class Grid:
         return frame
 
     def swings(self) -> pd.DataFrame | None:
-        """A row a setting: what its ends alone change of the objective of the best policy; None for one setting alone.
+        """A row a setting: what its ends alone change of the objective of the best policy.
+
+        None for one setting alone, and where the objective is undefined at an end.
 
         setting, low, high (as text), at_low, at_high, metric, policy: as the tornado takes it.
         """
@@ -130,15 +132,18 @@ class Grid:
             return None
         policy = here.order[0]
 
-        def at(number: int, place: int) -> float:
+        def at(number: int, place: int) -> float | None:
             cell = self.cells[(*self.base[:number], place, *self.base[number + 1 :])]
-            return float(cell.means[policy].get(self.metric) or 0.0) - float(here.means[policy].get(self.metric) or 0.0)
+            there, own = cell.means[policy].get(self.metric), here.means[policy].get(self.metric)
+            return None if there is None or own is None else float(there) - float(own)
 
         rows = [
             {"setting": axis.path, "low": axis.texts[0], "high": axis.texts[-1], "at_low": at(number, 0),
              "at_high": at(number, len(axis.values) - 1), "metric": self.metric, "policy": policy}
             for number, axis in enumerate(self.axes)
         ]  # fmt: skip
+        if any(row[end] is None for row in rows for end in ("at_low", "at_high")):
+            return None
         return pd.DataFrame(rows)
 
     def to_json(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import handmade
 import pytest
@@ -103,6 +104,15 @@ def test_the_swings_of_a_grid_are_those_of_its_ends_alone():
         base = made.cells[made.base].means[policy][made.metric]
         assert [row["at_low"], row["at_high"]] == [cell.means[policy][made.metric] - base for cell in at]
     assert handmade.grid(second=False).swings() is None
+
+
+def test_a_grid_whose_objective_is_undefined_at_an_end_has_no_swings():
+    made = handmade.grid()
+    end = (0, made.base[1])
+    cell = made.cells[end]
+    nothing = {policy: {**means, made.metric: None} for policy, means in cell.means.items()}
+    cells = {**made.cells, end: replace(cell, means=nothing)}
+    assert replace(made, cells=cells).swings() is None
 
 
 @pytest.fixture(scope="module")
