@@ -111,10 +111,13 @@ def show(found: Sequence[Difference]) -> None:
 
 
 def _named(results: Results, metrics: tuple[str, ...]) -> tuple[str, ...]:
-    """The metrics asked for, or what the results are ranked by. Raises InputError for an unknown one."""
+    """The metrics asked for, or what the results are ranked by. Raises InputError for an unknown or undefined one."""
+    from marketsim.errors import InputError
+
     chosen = metrics or (results.ranked_by() or "total_cost_usd",)
     for metric in chosen:
-        results.column(results.policies[0], metric)
+        if not results.columns(metric):
+            raise InputError(f"{metric} is undefined under every policy: there is nothing to show")
     return chosen
 
 
@@ -154,7 +157,6 @@ def _plain(found: Interval) -> dict[str, Any]:
 def _controls(results: Results, scenario: Scenario, metrics: tuple[str, ...], throws: int, as_json: bool) -> None:
     """Each mean, and each difference to the least, as it is and with the controls' part taken out."""
     from marketsim.cli.studying import number
-    from marketsim.errors import InputError
     from marketsim.experiment import controls
     from marketsim.experiment.task import ScenarioTask
 
@@ -165,8 +167,6 @@ def _controls(results: Results, scenario: Scenario, metrics: tuple[str, ...], th
     found: list[tuple[str, str | None, str, Interval, Interval]] = []
     for metric in _named(results, metrics):
         columns = results.columns(metric)
-        if not columns:
-            raise InputError(f"{metric} is undefined under every policy: there is nothing to narrow")
         best = min(columns, key=lambda name: (results.cell(name, metric)["mean"], name))
         for policy in columns:
             for to in (None, best) if policy != best else (None,):

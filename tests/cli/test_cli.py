@@ -692,9 +692,10 @@ def test_what_is_undefined_under_every_policy_is_compared_with_nothing_in_a_line
     metric, price = ("--metric", "missed_deadline_share"), ("--over", "supply.cloud.usd_per_gpu_hour=1,2")
     how = ("-n", "3", "-q", "-j", "1")
     assert run("run", "calm.yaml", *how, "--no-pictures", "--out", "calm")[0] == 0
-    code, _, err = run("compare", "calm", "--controls", "2", *metric)
-    assert (code, err.count("\n")) == (2, 1)
-    assert "undefined under every policy" in err
+    for words in (("--controls", "2"), ("--risk",)):
+        code, _, err = run("compare", "calm", *words, *metric)
+        assert (code, err.count("\n")) == (2, 1)
+        assert "undefined under every policy" in err
     code, out, err = run("sweep", "calm.yaml", *price, *metric, *how)
     assert (code, err) == (0, "")
     assert "break even" not in out
