@@ -377,7 +377,8 @@ def by_signal(f: Fault, number: int, codes: tuple[int, ...], says: str) -> tuple
     ]
     differ = sorted(name for name in tables if one.get(name) != two.get(name))
     detail = f"exit {running.returncode} after {took:.1f} s, {kept} of 300 rows kept, differing: {differ or 'none'}"
-    return well and not differ, f"{detail}: {said.splitlines()[0][:60] if said else ''}"
+    told = next((line[:60] for line in said.splitlines() if line.startswith("error:")), "nothing said")
+    return well and not differ, f"{detail}: {told}"
 
 
 def stored(path: pathlib.Path) -> int:
