@@ -281,12 +281,13 @@ def _mt_minf(case: Case, quick: bool) -> Estimates:
             "arrivals_per_period": float(inside.sum() / periods),
         }
 
-    found = replicate(one, case, quick, most=300, at_least=60)
+    found = replicate(one, case, quick, most=300, at_least=60 if quick else 150)
     sine, cosine = found["sine"], found["cosine"]
     amplitude = math.hypot(sine.value, cosine.value)
-    spread = math.hypot(sine.se or 0.0, cosine.se or 0.0)
-    found["amplitude"] = Estimate(amplitude, spread)
-    found["peak_lag"] = Estimate(math.atan2(-cosine.value, sine.value) / gamma, spread / amplitude / gamma)
+    along = math.hypot(sine.value * (sine.se or 0.0), cosine.value * (cosine.se or 0.0)) / amplitude
+    across = math.hypot(cosine.value * (sine.se or 0.0), sine.value * (cosine.se or 0.0)) / amplitude
+    found["amplitude"] = Estimate(amplitude, along)
+    found["peak_lag"] = Estimate(math.atan2(-cosine.value, sine.value) / gamma, across / amplitude / gamma)
     return found
 
 

@@ -63,6 +63,8 @@ def within(case: Case, name: str, wanted: float, found: Estimate, quick: bool) -
         return abs(found.value - wanted) <= relative * abs(wanted) + max(rule.get("abs", 0.0), 1e-12)
     if name.startswith("q") and float(wanted).is_integer() and abs(found.value - wanted) <= 0.5:
         return True  # a quantile of a whole-numbered count has no standard error of its own
+    if str(rule.get("rule", "")).startswith("ratio"):
+        return 1 / (1 + rule["max_rel"]) <= found.value / wanted <= 1 + rule["max_rel"]
     near = abs(found.value - wanted) <= 4 * found.se + 1e-9 * abs(wanted)
     sharp = 4 * found.se <= rule.get("max_rel", math.inf) * abs(wanted)
     return near and (sharp or quick)
