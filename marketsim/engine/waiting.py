@@ -25,11 +25,7 @@ class Waiting:
         """Put a job in its line."""
         job.ticket += 1
         self.count += 1
-        number = self._line_of(job)
-        line = self._lines.get(number)
-        if line is None:
-            line = self._lines[number] = []
-        heappush(line, (key, job.id, job.ticket, job))
+        self._enter((key, job.id, job.ticket, job))
 
     def _line_of(self, job: JobState) -> int:
         """Jobs whose waiting budget has ended stand in a line of their own: more places are open to them."""
@@ -64,12 +60,16 @@ class Waiting:
         while asleep and asleep[0][0] <= now_s:
             entry = heappop(asleep)[1]
             if entry[2] == entry[3].ticket and entry[3].phase == WAITING:
-                heappush(self._lines.setdefault(self._line_of(entry[3]), []), entry)
+                self._enter(entry)
 
     def put_back(self, entries: list[Entry]) -> None:
         """Put entries that were set aside back in their lines."""
         for entry in entries:
-            heappush(self._lines[self._line_of(entry[3])], entry)
+            self._enter(entry)
+
+    def _enter(self, entry: Entry) -> None:
+        """Put an entry in its line, which has gone where it stood empty when the heads were last listed."""
+        heappush(self._lines.setdefault(self._line_of(entry[3]), []), entry)
 
     def heads(self) -> list[tuple[Any, int, int]]:
         """(key, job number, line) of the head of every line, as a heap."""

@@ -109,3 +109,13 @@ def test_what_is_set_aside_in_a_pass_comes_back_after_it(queue):
     assert heads(queue) == [(1, 1, 0)]
     queue.put_back(aside)
     assert heads(queue) == [(0, 0, 0)]
+
+
+def test_who_is_set_aside_comes_back_though_the_line_was_found_empty_meanwhile(queue):
+    """A job that another makes room for leaves its instance in mid-pass, and the heads are listed anew."""
+    alone = job(0)
+    queue.push(alone, 1)
+    entry = queue.set_aside(0)
+    assert heads(queue) == []
+    queue.put_back([entry])
+    assert heads(queue) == [(1, 0, 0)]
