@@ -134,7 +134,7 @@ def need(table: Table, wanted: Iterable[str], what: str) -> None:
 def _csv(path: pathlib.Path, named: Callable[[str], str]) -> Table:
     text = strict_csv.text_of(path, MOST_BYTES)
     file = path.name
-    csv.field_size_limit(LONGEST_CELL * 8)
+    usual = csv.field_size_limit(LONGEST_CELL * 8)
     reader = csv.reader(io.StringIO(text), strict=True)
     rows: list[list[str]] = []
     faults: list[Fault] = []
@@ -160,6 +160,8 @@ def _csv(path: pathlib.Path, named: Callable[[str], str]) -> Table:
         open_quote = "unexpected end of data" in str(error)
         what = "a quote is not closed by the end of the file: it is cut off" if open_quote else str(error)
         raise InputError(Fault(what, file=file, line=line + 1)) from None
+    finally:
+        csv.field_size_limit(usual)  # it is the whole process's
     if names is None or not any(name.strip() for name in names):
         raise InputError(Fault("the file is empty", file=file, line=1, allowed="a header and lines of a bill"))
     if all(name == "" or name[0].isdigit() for name in names[:2]) or len([n for n in names if not n]) > 1:
