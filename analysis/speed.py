@@ -275,6 +275,7 @@ def of_product(quick: bool) -> dict[str, Figure]:
         "--help over an empty program": Figure(speed_product.help_over_nothing(3)),
         "efficiency of two processes": Figure(speed_product.parallel_efficiency(4 if quick else 40)),
         "bound over run, scenario speech": Figure(speed_product.bound_over_run()),
+        "milliseconds to draw a year of 20 hourly prices": Figure(speed_product.year_of_series_ms(), 50.0),
     }
     for rate in speed_product.rates(1 if quick else 3):
         name = rate.scenario

@@ -20,6 +20,11 @@ from marketsim.engine.run import run
 from marketsim.experiment.bound.market import lower_bound
 from marketsim.experiment.study import run_study
 from marketsim.metrics.measure import measure
+from marketsim.prices.ou import OrnsteinUhlenbeck
+from marketsim.prices.process import Asked
+from marketsim.streams import Dice
+from marketsim.throw import Throw
+from marketsim.units import DAY_S
 
 REPLICATIONS = 1_000
 
@@ -101,6 +106,18 @@ def parallel_efficiency(replications: int) -> float:
         return time.monotonic() - begun
 
     return wall(1) / wall(2) / 2
+
+
+def year_of_series_ms() -> float:
+    """Processor milliseconds of drawing 20 hourly Ornstein-Uhlenbeck series over a year, the best of five turns."""
+    law = OrnsteinUhlenbeck(mean=3.0, kappa_per_day=0.05, sigma_per_sqrt_day=0.1)
+
+    def draw(number: int) -> None:
+        throw = Throw(Dice(1).under(f"prices/{number}"), 365 * DAY_S, 365 * DAY_S)
+        law.draw(throw, Asked(str(number), "AWS", "H100", 8, "us-east-1"))
+
+    draw(-1)
+    return 1000 * min(seconds_of(lambda: [draw(number) for number in range(20)]) for _ in range(5))
 
 
 def bound_over_run() -> float:

