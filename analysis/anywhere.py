@@ -8,7 +8,6 @@ printed beside them because it may be shared.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import pathlib
@@ -233,19 +232,5 @@ def million(tally: common.Tally, quick: bool) -> None:
 PARTS: list[Callable[[common.Tally, bool], Any]] = [sameness, dask, speed, million]
 
 
-def main() -> None:
-    """Run the parts, print a line a claim, end as every study does."""
-    asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    asked.add_argument("--quick", action="store_true", help="300 replications on Dask instead of 2,000")
-    asked.add_argument("--only", help="one part by name")
-    options = asked.parse_args()
-    tally = common.Tally(verbose=True)
-    for part in PARTS:
-        if options.only in (None, part.__name__):
-            print(f"{part.__name__}: {(part.__doc__ or '').strip()}", flush=True)
-            part(tally, options.quick)
-    tally.end()
-
-
 if __name__ == "__main__":
-    main()
+    common.run_parts(__doc__, PARTS, quick="300 replications on Dask instead of 2,000")

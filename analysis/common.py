@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import os
 import pathlib
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -61,3 +64,24 @@ class Tally:
             print(f"skipped: {name}")
         print(f"{self.passed} passed, {self.failed} failed")
         raise SystemExit(1 if self.failed else 0)
+
+
+def run_parts(doc: str | None, parts: Sequence[Callable[[Tally, bool], Any]], quick: str) -> None:
+    """Run a study's parts, each given a tally and whether to be quick, print a line a claim, and end as studies do.
+
+    A part that ends in an error has failed; the others still run. doc: the study's own; quick: what `--quick` does.
+    """
+    asked = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    asked.add_argument("--quick", action="store_true", help=quick)
+    asked.add_argument("--only", help="one part by name")
+    options = asked.parse_args()
+    tally = Tally(verbose=True)
+    for part in parts:
+        if options.only in (None, part.__name__):
+            print(f"{part.__name__}: {(part.__doc__ or '').strip().splitlines()[0]}", flush=True)
+            try:
+                part(tally, options.quick)
+            except Exception as error:
+                tally.check(part.__name__, False, f"{type(error).__name__}: {error}")
+    with contextlib.suppress(BrokenPipeError):
+        tally.end()

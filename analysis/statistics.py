@@ -9,8 +9,6 @@ the matter of `analysis.anywhere`; the published figures of the statistics are m
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import itertools
 import math
 from collections.abc import Callable
@@ -189,23 +187,5 @@ PARTS: list[Callable[[common.Tally, bool], None]] = [
 ]  # fmt: skip
 
 
-def main() -> None:
-    """Run the parts, print a line a claim, end as every study does."""
-    asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    asked.add_argument("--quick", action="store_true", help="fewer repeats and a shorter horizon")
-    asked.add_argument("--only", help="one part by name")
-    options = asked.parse_args()
-    tally = common.Tally(verbose=True)
-    for part in PARTS:
-        if options.only in (None, part.__name__):
-            print(f"{part.__name__}: {(part.__doc__ or '').splitlines()[0]}", flush=True)
-            try:
-                part(tally, options.quick)
-            except Exception as error:
-                tally.check(part.__name__, False, f"{type(error).__name__}: {error}")
-    with contextlib.suppress(BrokenPipeError):
-        tally.end()
-
-
 if __name__ == "__main__":
-    main()
+    common.run_parts(__doc__, PARTS, quick="fewer repeats and a shorter horizon")
