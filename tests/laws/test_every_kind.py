@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import pathlib
-import random
-import time
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from own_dice import no_other_dice_and_no_clock
 from random_scenarios import ALWAYS, EXAMPLES, MOST, Asking, data_of, kinds_in, scenario_of, written
 from test_laws import CHECKS, rows
 
@@ -243,22 +242,9 @@ def _column(world: World, workload: str) -> list[list[int]]:
 @pytest.mark.parametrize("number", ALL[::4])
 def test_building_running_and_measuring_ask_no_global_dice_and_no_clock(number: int, folder: pathlib.Path) -> None:
     found = scenario_of(number, folder)
-
-    def never(*_: Any, **__: Any) -> Any:
-        raise AssertionError("a run has its own dice and its own clock")
-
-    before = np.random.get_state()[1].tolist(), random.getstate()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("random", "rand", "randn", "normal", "uniform", "choice", "integers", "seed", "default_rng"):
-            if hasattr(np.random, name):
-                patch.setattr(np.random, name, never)
-        for name in ("random", "uniform", "choice", "randint", "shuffle", "seed"):
-            patch.setattr(random, name, never)
-        for name in ("time", "time_ns", "monotonic", "perf_counter", "sleep"):
-            patch.setattr(time, name, never)
+    with no_other_dice_and_no_clock():
         world = build.build(found)
         measure(world, run(world, build.policy_of(found, "p")))
-    assert (np.random.get_state()[1].tolist(), random.getstate()) == before
 
 
 @pytest.mark.parametrize("number", ALL[2::5])

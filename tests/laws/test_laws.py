@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import time
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from own_dice import no_other_dice_and_no_clock
 from random_worlds import HORIZON_S, PLACEMENTS, jobs_of, longer, policies, worlds
 from small_worlds import (
     Decider,
@@ -685,24 +685,12 @@ def test_a_miss_is_a_finish_strictly_after_the_deadline_or_none():
 # --------------------------------------------------------------------------------------------- nobody else's dice
 
 
-def test_a_run_asks_no_global_dice_and_no_clock(monkeypatch):
-    def never(*_: Any, **__: Any) -> Any:
-        raise AssertionError("a run has its own dice and its own clock")
-
+def test_a_run_asks_no_global_dice_and_no_clock():
     @settings(max_examples=10, deadline=None, derandomize=True)
     @given(worlds(), policies())
     def check(made, policy):
-        before = np.random.get_state()[1].tolist(), random.getstate()
-        with pytest.MonkeyPatch.context() as patch:
-            for name in ("random", "rand", "randn", "normal", "uniform", "choice", "integers", "seed", "default_rng"):
-                if hasattr(np.random, name):
-                    patch.setattr(np.random, name, never)
-            for name in ("random", "uniform", "choice", "randint", "shuffle", "seed"):
-                patch.setattr(random, name, never)
-            for name in ("time", "time_ns", "monotonic", "perf_counter", "sleep"):
-                patch.setattr(time, name, never)
+        with no_other_dice_and_no_clock():
             measure(made, run(made, policy))
-        assert (np.random.get_state()[1].tolist(), random.getstate()) == before
 
     check()
 
