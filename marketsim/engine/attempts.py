@@ -169,18 +169,20 @@ class Attempts:
         if pool.offer.turnaround_s:
             at_s = self._kernel._now + pool.offer.turnaround_s
             self._kernel.call_at(at_s, kernel.RELEASE, self._give_back_late, (pool, instance, milli))
-            return
+        else:
+            self._free_share(pool, instance, milli)
+
+    def _give_back_late(self, what: tuple[Pool, Instance, int]) -> None:
+        pool, instance, milli = what
+        if instance.state != OVER:
+            self._free_share(pool, instance, milli)
+        self._engine.news()
+
+    def _free_share(self, pool: Pool, instance: Instance, milli: int) -> None:
         if pool.give_share(instance, milli):
             self._leases.emptied(pool, instance)
         if self._serves:
             self._serving.stir(pool)
-
-    def _give_back_late(self, what: tuple[Pool, Instance, int]) -> None:
-        pool, instance, milli = what
-        if instance.state != OVER and pool.give_share(instance, milli):
-            self._leases.emptied(pool, instance)
-        self._serving.stir(pool)
-        self._engine.news()
 
     def end_early(self, job: JobState, cause: int, warned: bool = False, keep_done: bool = False) -> None:
         """An attempt ends early: what is safe is kept, the rest is lost, the shares go back."""

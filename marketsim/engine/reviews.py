@@ -66,10 +66,9 @@ class Reviews:
         self._review(jobs)
 
     def _review(self, jobs: list[JobState]) -> None:
-        """Ask about each that still runs when its turn comes; a pass where that changed something."""
+        """Ask about each whose attempt still runs when its turn comes; a pass where that changed something."""
         engine, changed = self._engine, False
-        attempts = [job.attempt for job in jobs]
-        for job, attempt in zip(jobs, attempts, strict=True):
+        for job, attempt in [(job, job.attempt) for job in jobs]:
             if job.phase != RUNNING or job.attempt != attempt:
                 continue
             action = engine.placement.review(job, engine.view)
