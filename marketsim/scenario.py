@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
-from marketsim import crosschecks, demand, dotted, faults, files, levers, plain_yaml, settings, supply, units
+from marketsim import crosschecks, demand, dotted, faults, files, levers, plain_yaml, settings, shipped, supply, units
 from marketsim.demand.demand import Demand
 from marketsim.errors import Fault, InputError, nearest
 from marketsim.levers.lever import Lever
@@ -223,8 +223,9 @@ def load(path: str | os.PathLike[str], edits: Iterable[str] = ()) -> Scenario:
 
 def read(path: str | os.PathLike[str], edits: Iterable[str] = ()) -> tuple[Scenario, plain_yaml.Document]:
     """As `load`, with the document, which knows where each setting stands."""
-    document = dotted.edited(files.read_yaml(path), edits)
-    return _checked(document, pathlib.Path(path).resolve().parent), document
+    source = shipped.found(path)
+    document = dotted.edited(files.read_yaml(source), edits)
+    return _checked(document, source.resolve().parent), document
 
 
 def loads(text: str, folder: str | os.PathLike[str] | None = None, file: str | None = None) -> Scenario:

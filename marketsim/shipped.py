@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from importlib import resources
 
@@ -29,3 +30,19 @@ def path(name: str) -> pathlib.Path:
             Fault("no scenario of this name comes with marketsim", got=name, allowed=", ".join(known), hint=hint)
         )
     return folder() / f"{name}.yaml"
+
+
+def found(path: str | os.PathLike[str]) -> pathlib.Path:
+    """The file that is meant: the path itself or, for a bare name such as `startup` that is no file, the one shipped.
+
+    Raises InputError for a bare name that is neither.
+    """
+    given = pathlib.Path(path)
+    if given.suffix or os.fspath(path) != given.name or os.path.lexists(given):
+        return given
+    known = names()
+    if given.name not in known:
+        what = "no such file, and no scenario of this name comes with marketsim"
+        hint = errors.nearest(given.name, known)
+        raise InputError(Fault(what, file=given.name, allowed=", ".join(known), hint=hint))
+    return folder() / f"{given.name}.yaml"

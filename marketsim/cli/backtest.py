@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("backtest")
-@options.scenario
+@options.scenario_file
 @click.option("--bill", "bills", required=True, multiple=True, type=click.Path(path_type=pathlib.Path), metavar="FILE",
               help="FOCUS or AWS Cost and Usage Report; may be repeated.")  # fmt: skip
 @click.option("--policy", default="today", show_default=True, metavar="NAME", help="The policy that was followed.")
@@ -50,9 +50,10 @@ def command(
     from marketsim import scenario as scenarios
     from marketsim.billing.backtest import backtest
     from marketsim.charts import invoices, saving
-    from marketsim.cli.reading import bill_of
+    from marketsim.cli.reading import bill_of, present
     from marketsim.experiment import folder
 
+    present(scenario)  # the verdict goes into it, so a name of a shipped one will not do
     found, _ = scenarios.read(scenario, edits)
     bill = bill_of(bills)
     report = backtest(found, bill, policy, replications or 5, seed, within, lambda what: console.note(what, quiet))

@@ -10,7 +10,16 @@ import click
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-scenario = click.argument("scenario", type=click.Path(readable=False, path_type=pathlib.Path), metavar="SCENARIO")
+
+def _shipped(_: click.Context, __: click.Parameter, path: pathlib.Path) -> pathlib.Path:
+    from marketsim import shipped
+
+    return shipped.found(path)
+
+
+_FILE = click.Path(readable=False, path_type=pathlib.Path)
+scenario = click.argument("scenario", type=_FILE, callback=_shipped, metavar="SCENARIO")  # a file or a shipped name
+scenario_file = click.argument("scenario", type=_FILE, metavar="SCENARIO")  # a file of the user's own, to be changed
 edits = click.option(
     "--set", "edits", multiple=True, metavar="KEY=VALUE", help="Change one setting by its dotted path; may be repeated."
 )

@@ -22,7 +22,10 @@ def command(thing: str, path: str | None, edits: tuple[str, ...]) -> None:
 
     KEY is a dotted path into the scenario, such as supply.own: only that part is shown.
     """
-    if pathlib.Path(thing).suffix in (".yaml", ".yml") or pathlib.Path(thing).exists():
+    from marketsim import shipped
+
+    path_of = pathlib.Path(thing)
+    if path_of.suffix in (".yaml", ".yml") or path_of.exists() or thing in shipped.names():
         _scenario(thing, path, edits)
     else:
         _kind(thing)

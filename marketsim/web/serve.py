@@ -71,6 +71,7 @@ def source_of(path: pathlib.Path) -> Any:
     """A scenario's file, checked, with the folder that its names are relative to."""
     from marketsim.web.app import Source
 
+    path = shipped.found(path)
     scenario.load(path)
     return Source(files.read_text(path), str(path.resolve().parent))
 
