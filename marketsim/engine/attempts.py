@@ -77,6 +77,7 @@ class Attempts:
         job.phase = RUNNING
         job.offer = offer
         job.started_s = job.counted_s = now
+        job.quiet_s = 0
         job.ready_s = ready_s
         job.speed_ppm = speed
         job.overhead_s = overhead_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from marketsim.demand.job import NEVER
 from marketsim.engine import actions, kernel
 from marketsim.engine.state import RUNNING, JobState
 from marketsim.errors import PolicyError
@@ -44,13 +45,18 @@ class Reviews:
         engine = self._engine
         now, period_s = engine.kernel._now, engine.placement.review_every_s
         assert period_s
-        self._review([job for job in engine.running.values() if job.started_s != now])
+        self._review([job for job in engine.running.values() if job.quiet_s <= now and job.started_s != now])
         engine.kernel.call_at(now + period_s, kernel.REVIEW, self._review_all)
 
     def note_attempt(self, job: JobState) -> None:
-        """Review the running attempt of a job after a period of its own."""
+        """Review the running attempt of a job at the next end of a period of its own at which it may be asked."""
         assert self.own_period_s
-        at_s = self._engine.kernel._now + self.own_period_s
+        now = self._engine.kernel._now
+        at_s = now + self.own_period_s
+        if at_s < job.quiet_s:
+            if job.quiet_s >= NEVER:
+                return
+            at_s = now + -(-(job.quiet_s - now) // self.own_period_s) * self.own_period_s
         due = self._due.get(at_s)
         if due is None:
             due = self._due[at_s] = []
@@ -61,8 +67,6 @@ class Reviews:
         """The attempts whose own period is over are reviewed, by job number."""
         due = sorted(self._due.pop(self._engine.kernel._now), key=lambda noted: noted[0].id)
         jobs = [job for job, attempt in due if job.phase == RUNNING and job.attempt == attempt]
-        for job in jobs:
-            self.note_attempt(job)
         self._review(jobs)
 
     def _review(self, jobs: list[JobState]) -> None:
@@ -72,9 +76,13 @@ class Reviews:
             if job.phase != RUNNING or job.attempt != attempt:
                 continue
             action = engine.placement.review(job, engine.view)
-            if action is not None:
+            if type(action) is say.WakeAt:
+                job.quiet_s = math.ceil(action.t_s) if action.t_s < NEVER else NEVER
+            elif action is not None:
                 changed = True
                 actions.act(engine, action)
+            if self.own_period_s and job.phase == RUNNING and job.attempt == attempt:
+                self.note_attempt(job)
         if changed:
             engine.pass_if_waiting()
 

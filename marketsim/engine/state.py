@@ -29,6 +29,7 @@ class JobState:
         "offer",
         "overhead_s",
         "phase",
+        "quiet_s",
         "ready_s",
         "speed_ppm",
         "started_s",
@@ -55,6 +56,7 @@ class JobState:
         self.ready_s = self.overhead_s = self.speed_ppm = self.counted_s = self._remaining = 0  # of the running attempt
         self.end_s = -1  # of the running attempt, as the engine knows it; a timer for another second is stale
         self.started_s = -1
+        self.quiet_s = 0  # the running attempt need not be reviewed before
         self.instance: Instance
         self.gang: list[Instance] | None = None  # the other instances of a gang
 

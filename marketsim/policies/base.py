@@ -33,7 +33,7 @@ class PlacementBase:
         """Every rule has its own."""
         raise NotImplementedError
 
-    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
+    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | say.WakeAt | None:
         """Leave it where it is."""
         return None
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from marketsim.demand.job import Need, Service
+from marketsim.errors import Fault
 from marketsim.supply.quote import Quote
 from marketsim.supply.shape import Shape
 
@@ -34,7 +35,12 @@ class Because(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Start a waiting job at an offer, now. `reason` is kept in the ledger for `explain`."""
+    """Start a waiting job at an offer, now. `reason` is kept in the ledger for `explain`.
+
+    >>> import marketsim as ms
+    >>> ms.Start(3, "aws-p5", reason="the cheapest that is in time")
+    Start(job=3, offer='aws-p5', reason='the cheapest that is in time')
+    """
 
     job: int
     offer: str
@@ -42,7 +48,12 @@ class Start(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Stop a running job where it is and start it at another offer, at this same instant."""
+    """Stop a running job where it is and start it at another offer, at this same instant.
+
+    >>> import marketsim as ms
+    >>> ms.Move(3, "own")
+    Move(job=3, offer='own', reason=None)
+    """
 
     job: int
     offer: str
@@ -50,41 +61,73 @@ class Move(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """Stop a running job and put it back into the queue, with the checkpoint it can still write."""
+    """Stop a running job and put it back into the queue, with the checkpoint it can still write.
+
+    >>> import marketsim as ms
+    >>> ms.Stop(3)
+    Stop(job=3, reason=None)
+    """
 
     job: int
     reason: Any = None
 
 
 class Cancel(NamedTuple):
-    """Give a job up for good."""
+    """Give a job up for good; what it leaves undone is priced at the end like any work that nobody did.
+
+    >>> import marketsim as ms
+    >>> ms.Cancel(3, reason="its value is gone")
+    Cancel(job=3, reason='its value is gone')
+    """
 
     job: int
     reason: Any = None
 
 
 class Hold(NamedTuple):
-    """Keep these idle instances until a time (at the latest) instead of releasing them."""
+    """Keep these idle instances, by number as `View.idle` gives them, until a second at the latest.
+
+    >>> import marketsim as ms
+    >>> ms.Hold([11, 12], until_s=7_200)
+    Hold(instances=[11, 12], until_s=7200)
+    """
 
     instances: Sequence[int]
     until_s: int
 
 
 class Release(NamedTuple):
-    """Give back these idle metered instances now."""
+    """Give back these idle metered instances now.
+
+    >>> import marketsim as ms
+    >>> ms.Release([11, 12])
+    Release(instances=[11, 12])
+    """
 
     instances: Sequence[int]
 
 
 class RequestQuota(NamedTuple):
-    """Ask the provider for more instances; granted in steps after the offer's delay."""
+    """Ask the provider for so many more instances; granted in steps after the offer's delay.
+
+    >>> import marketsim as ms
+    >>> ms.RequestQuota("aws-p5", instances=4)
+    RequestQuota(offer='aws-p5', instances=4)
+    """
 
     offer: str
     instances: int
 
 
 class Scale(NamedTuple):
-    """Set how many replicas of a service run at an offer, or how many requests a second a token offer takes."""
+    """Set how many replicas of a service run at an offer, or how many requests a second a token offer takes.
+
+    service: its number in the world.
+
+    >>> import marketsim as ms
+    >>> ms.Scale(0, "aws-t4", replicas=6).replicas, ms.Scale(0, "hosted-70b", requests_per_s=2.5).requests_per_s
+    (6, 2.5)
+    """
 
     service: int
     offer: str
@@ -94,7 +137,14 @@ class Scale(NamedTuple):
 
 
 class Sign(NamedTuple):
-    """Sign a contract for instances of a rental offer; `renew` signs again at each end."""
+    """Sign a contract for instances of a rental offer; `renew` signs again at each end.
+
+    term_s: its length in seconds, one that the offer sells; the offer's usual one where not given.
+
+    >>> import marketsim as ms
+    >>> ms.Sign("reserved-p4de", instances=1, term_s=8_760 * 3_600)
+    Sign(offer='reserved-p4de', instances=1, term_s=31536000, renew=False, reason=None)
+    """
 
     offer: str
     instances: int
@@ -104,7 +154,12 @@ class Sign(NamedTuple):
 
 
 class Buy(NamedTuple):
-    """Buy servers or devices of a datacenter or edge offer."""
+    """Buy servers or devices of a datacenter or edge offer.
+
+    >>> import marketsim as ms
+    >>> ms.Buy("own", instances=2)
+    Buy(offer='own', instances=2, reason=None)
+    """
 
     offer: str
     instances: int
@@ -112,14 +167,24 @@ class Buy(NamedTuple):
 
 
 class Terminate(NamedTuple):
-    """End a contract before its end, for the fee that its terms state; `commitment` is its number in the view."""
+    """End a contract before its end, for the fee that its terms state; `commitment` is its number in the view.
+
+    >>> import marketsim as ms
+    >>> ms.Terminate(commitment=5)
+    Terminate(commitment=5, reason=None)
+    """
 
     commitment: int
     reason: Any = None
 
 
 class Adopt(NamedTuple):
-    """Start the one-off work of a lever; the target changes when it has succeeded."""
+    """Start the one-off work of a lever; the target, a workload by name, changes when it has succeeded.
+
+    >>> import marketsim as ms
+    >>> ms.Adopt("int4", target="chat")
+    Adopt(lever='int4', target='chat')
+    """
 
     lever: str
     target: str
@@ -129,6 +194,10 @@ class WakeAt(NamedTuple):
     """Ask again at a time. From `place` it is about that job alone: those behind it are still asked (`skipping`).
 
     no_sooner: whatever happens until then, that job need not be asked (it still may be).
+
+    >>> import marketsim as ms
+    >>> ms.WakeAt(7_200).t_s
+    7200
     """
 
     t_s: int
@@ -153,7 +222,19 @@ Why = Literal["news", "budget_ended"]
 
 
 class JobView(Protocol):
-    """A job as a policy sees it; times in seconds, work in milli-GPU-seconds on the reference GPU."""
+    """A job as a policy sees it; times in seconds, work in milli-GPU-seconds on the reference GPU.
+
+    `view.waiting()` and `view.running()` hold them. The true work is nowhere in it.
+
+    >>> import marketsim as ms
+    >>> class Patient:
+    ...     name = "patient"
+    ...     def decide(self, view):
+    ...         late = [job for job in view.waiting() if view.now_s + view.run_s(job, "aws-p4d") >= job.deadline_s]
+    ...         return [ms.Start(job.id, "aws-p4d") for job in late if view.can_start(job, "aws-p4d")][:1]
+    >>> ms.simulate(ms.build_world(ms.load("speech", ["horizon=2 w"])), Patient()).policy
+    'patient'
+    """
 
     id: int
     need: Need
@@ -222,6 +303,22 @@ class OfferFacts:
 class Setup:
     """The facts of a run that do not change, handed to `bind`.
 
+    >>> import marketsim as ms
+    >>> class Cheapest:
+    ...     name = "cheapest-on-demand"
+    ...     def bind(self, setup):
+    ...         self.offers = [offer.id for offer in setup.offers if offer.kind == "on_demand"]
+    ...         return self
+    ...     def decide(self, view):
+    ...         for job in view.waiting():
+    ...             for offer in sorted(self.offers, key=view.price):
+    ...                 if view.can_start(job, offer):
+    ...                     return [ms.Start(job.id, offer)]
+    ...         return []
+    >>> world = ms.build_world(ms.load("speech", ["horizon=2 w"]))
+    >>> ms.measure(world, ms.simulate(world, Cheapest()))["jobs_finished"] > 0
+    True
+
     tenants: names, by `JobView.tenant`. explain: whether rules say why; ordinary runs do without, and are faster.
 
     speed_ppm[need][offer] is 0 where the need cannot run; overhead_s[need][offer] is boot plus data transfer.
@@ -244,7 +341,21 @@ class Setup:
 
 
 class View(Protocol):
-    """The live, read-only face of the engine. Offers are named by id; counts are instances, prices USD an hour."""
+    """The live, read-only face of the engine. Offers are named by id; counts are instances, prices USD an hour.
+
+    It knows the present and the past, never the future: prices, room and estimates are as of `now_s`.
+
+    >>> import marketsim as ms
+    >>> class SpotWhileCheap:
+    ...     name = "spot-while-cheap"
+    ...     def decide(self, view):
+    ...         spot, sure = "aws-p4de-spot", "aws-p4de"
+    ...         where = spot if view.price(spot) < 0.5 * view.price(sure) and view.launchable(spot) else sure
+    ...         return [ms.Start(job.id, where) for job in view.waiting() if view.can_start(job, where)][:1]
+    >>> world = ms.build_world(ms.load("speech", ["horizon=2 w"]))
+    >>> ms.measure(world, ms.simulate(world, SpotWhileCheap()))["launches"] > 0
+    True
+    """
 
     @property
     def now_s(self) -> int:
@@ -389,8 +500,8 @@ class PlacementRule(Protocol):
         """
         ...
 
-    def review(self, job: JobView, view: View) -> Move | Stop | None:
-        """Asked per running job at the rule's period."""
+    def review(self, job: JobView, view: View) -> Move | Stop | WakeAt | None:
+        """Asked per running job at the rule's period; after `WakeAt` not about this attempt before that time."""
         ...
 
     def on_empty(self, offer: str, view: View) -> int:
@@ -423,7 +534,15 @@ class Rules(Protocol):
 
 @dataclass(frozen=True)
 class Policy:
-    """The three rules composed, and the levers that are adopted at the start."""
+    """The three rules composed, and the levers that are adopted at the start, as (lever, target) by name.
+
+    >>> import marketsim as ms
+    >>> edf, safe = ms.kinds("queue")["edf"](), ms.kinds("placement")["cheapest_feasible"]()
+    >>> urgent = ms.Policy("urgent-first", queue=edf, placement=safe)
+    >>> results = ms.run(ms.load("speech", ["horizon=2 w"]), ["cheapest", urgent], replications=2)
+    >>> results.policies
+    ('cheapest', 'urgent-first')
+    """
 
     name: str
     queue: Rules
@@ -433,8 +552,37 @@ class Policy:
 
 
 class UserPolicy(Protocol):
-    """One object of the user's own. It may have `name`, `review_every_s` and `bind(setup)`."""
+    """One object of the user's own. It may have `name`, `review_every_s` and `bind(setup)`.
+
+    Nothing need be inherited. `run`, `simulate` and, from a file, `--policy-file` take it; `marketsim check-policy`
+    tries it for looks into the future. Actions that cannot be carried out raise PolicyError.
+
+    >>> import marketsim as ms
+    >>> class FirstThatFits:
+    ...     name = "first-that-fits"
+    ...     def decide(self, view):
+    ...         for job in view.waiting():
+    ...             for offer in ("aws-p4de-spot", "aws-p4de"):
+    ...                 if view.can_start(job, offer):
+    ...                     return [ms.Start(job.id, offer)]
+    ...         return []
+    >>> results = ms.run(ms.load("speech", ["horizon=2 w"]), ["cloud-only", FirstThatFits()], replications=2)
+    >>> results.policies, results.failures
+    (('cloud-only', 'first-that-fits'), ())
+    """
 
     def decide(self, view: View) -> Sequence[Action]:
         """Actions at this instant; asked again while they change the state, at most 100 rounds."""
         ...
+
+
+def refused(policy: Any) -> Fault | None:
+    """What is wrong with an object that is to be a policy, None where it can be one."""
+    if isinstance(policy, type):
+        return Fault(f"{policy.__name__} is a class", key="policy", allowed=f"an object of it: {policy.__name__}()")
+    if isinstance(policy, Policy) or any(callable(getattr(policy, name, None)) for name in ("decide", "bind")):
+        return None
+    got = policy if isinstance(policy, str | int | float) else None
+    allowed = "policy_of(scenario, NAME), a Policy of three rules, or an object with decide(view)"
+    what = f"a {type(policy).__name__} is no policy"
+    return Fault(what, key="policy", got=None if got is None else str(got), allowed=allowed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -277,3 +279,73 @@ def test_every_rule_names_an_offer_that_is_not_there(kind: str) -> None:
         return
     with pytest.raises(InputError, match="Did you mean rent"):
         procurement.KINDS[kind].model_validate(given[kind]).bind(setup)
+
+
+def dearest_first(wanted: np.ndarray, contracts: list[Contract], on_demand_usd: float) -> float:
+    """Least cost of a plan, each contract of each period its own variable that covers the periods it is there."""
+    from scipy import optimize
+
+    periods = len(wanted)
+    columns, costs = [np.eye(periods)], [np.full(periods, on_demand_usd)]
+    for contract in contracts:
+        for signed in range(periods - contract.late):
+            there = np.zeros((periods, 1))
+            there[signed + contract.late : signed + contract.late + contract.lasts] = 1
+            columns.append(there)
+            costs.append(np.array([contract.usd * there.sum()]))
+    return float(optimize.linprog(np.concatenate(costs), A_ub=-np.hstack(columns), b_ub=-wanted).fun)
+
+
+def test_what_the_plan_signs_first_is_part_of_a_cheapest_plan_of_the_dense_programme() -> None:
+    """Signed as told, the rest costs what the whole did: the programme of differences has the same optimum."""
+    dice = np.random.default_rng(5)
+    for _ in range(60):
+        periods = int(dice.integers(1, 12))
+        wanted = dice.integers(0, 6, periods) * 0.5
+        contracts = [
+            Contract(int(dice.integers(0, 14)), int(dice.integers(1, 14)), float(dice.uniform(0.5, 2.5)))
+            for _ in range(dice.integers(1, 4))
+        ]
+        first = first_signed(wanted, contracts, 2.0)
+        left, paid = wanted.copy(), 0.0
+        for contract, count in zip(contracts, first, strict=True):
+            there = slice(contract.late, contract.late + contract.lasts)
+            left[there] -= count
+            paid += count * contract.usd * len(wanted[there])
+        rest = dearest_first(np.maximum(left, 0), contracts, 2.0)
+        assert paid + rest == pytest.approx(dearest_first(wanted, contracts, 2.0), abs=1e-7)
+
+
+def test_demand_looked_at_again_and_again_is_as_if_looked_at_once() -> None:
+    """Looks at odd times, a part of a step over, several a step; jobs that came at the edge of a step; a lever."""
+    dice = np.random.default_rng(3)
+    size = 300
+    arrival = np.sort(dice.integers(0, 40, size) * (HOUR_S // 2))
+    service = Service("chat", Path.steps([(0, 4.0), (7 * HOUR_S, 8.0)]), Need("chat", milli=500), {"H100": 2.0})
+    table = JobTable(
+        (Need("a", milli=2000), Need("b", milli=1000)), need=dice.integers(0, 2, size), arrival_s=arrival,
+        work=np.full(size, 1), estimate=dice.integers(1, 9 * HOUR_S * 1000, size), deadline_s=np.full(size, NEVER),
+    )  # fmt: skip
+    offer = Offer("rent", "rental", Shape("H100", 4), commitment=rental(1.0, YEAR_S).commitment)
+    setup = make_setup(World(40 * HOUR_S, table, (offer,), services=(service,)))
+
+    class Past:
+        now_s = 0
+
+        def seen(self, since_s: int, until_s: int) -> list[tuple[int, int, int, int]]:
+            inside = (arrival >= since_s) & (arrival < until_s)
+            columns = (table.arrival_s, table.need, table.estimate, table.deadline_s)
+            return list(zip(*(column[inside].tolist() for column in columns), strict=True))
+
+    past, history, twice = Past(), demand.History(), Need("b", milli=2000)
+    for now_s in sorted([*dice.integers(HOUR_S, 25 * HOUR_S, 40).tolist(), 2 * HOUR_S, 3 * HOUR_S, 9 * HOUR_S]):
+        past.now_s = now_s
+        if now_s > 12 * HOUR_S:  # since then the second need takes twice the GPUs
+            setup = replace(setup, needs=(setup.needs[0], twice))
+        steps = now_s // HOUR_S
+        found = history.by_asker(past, setup, setup.offers[0], 0, HOUR_S, steps)
+        fresh = demand.by_asker(past, setup, setup.offers[0], 0, HOUR_S, steps)
+        assert found.keys() == fresh.keys()
+        for key, part in fresh.items():
+            assert part.shape == (steps,)
+            assert found[key] == pytest.approx(part, abs=1e-9)

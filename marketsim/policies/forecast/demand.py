@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from marketsim.demand.job import Need
+from marketsim.demand.job import Need, Service
 from marketsim.policies.policy import OfferFacts, Setup, View
 from marketsim.units import MILLI, PPM
 
@@ -33,47 +33,146 @@ class Past(Protocol):
         ...
 
 
-def asked(view: Past, setup: Setup, offer: OfferFacts, step_s: int) -> Floats:
-    """Mean instances asked for in each whole step up to now, oldest first; shape (steps,). Only what may run there."""
-    steps = view.now_s // step_s
-    first_s = view.now_s - steps * step_s
-    return sum(by_asker(view, setup, offer, first_s, step_s, steps).values(), np.zeros(steps))
+class History:
+    """Demand as it has been seen, extended at each look by the steps and the jobs that are new since the last one."""
+
+    def __init__(self) -> None:
+        self._offers: dict[int, tuple[tuple[int, int], list[object], dict[tuple[str, int], _Part]]] = {}
+
+    def by_asker(
+        self, view: Past, setup: Setup, offer: OfferFacts, first_s: int, step_s: int, steps: int
+    ) -> dict[tuple[str, int], Floats]:
+        """Mean instances asked for in each step from `first_s` on, by need and service that may run at an offer.
+
+        Keys are ("need", number) and ("service", number), values have the shape (steps,) and are read only. The steps
+        are over: they end at the view's present or before.
+        """
+        basis = [*setup.needs, *setup.services, *(row[offer.index] for row in setup.speed_ppm)]
+        basis += [row[offer.index] for row in setup.replica_requests_per_s]
+        grid, known, parts = self._offers.get(offer.index, ((-1, -1), [], {}))
+        if grid != (first_s, step_s) or any(one is not other for one, other in zip(known, basis, strict=True)):
+            parts = _parts(setup, offer, first_s, step_s)  # the first look, or a lever has changed what a need is
+            self._offers[offer.index] = (first_s, step_s), basis, parts
+        jobs = [part for part in parts.values() if isinstance(part, _Jobs)]
+        if jobs:
+            since_s = jobs[0].seen_s
+            rows = np.array(list(view.seen(since_s, view.now_s)), np.int64).reshape(-1, 4)
+            for part in jobs:
+                part.add(rows[rows[:, 1] == part.number], view.now_s)
+        return {key: part.until(steps) for key, part in parts.items() if part.asked}
 
 
 def by_asker(
     view: Past, setup: Setup, offer: OfferFacts, first_s: int, step_s: int, steps: int
 ) -> dict[tuple[str, int], Floats]:
-    """The same for each need and service that may run there: ("need", number) or ("service", number)."""
-    out: dict[tuple[str, int], Floats] = {}
-    rows = np.array(list(view.seen(0, view.now_s)), np.int64).reshape(-1, 4)
-    edges = first_s + step_s * np.arange(steps + 1)
+    """The same, looked at once: see `History.by_asker`."""
+    return History().by_asker(view, setup, offer, first_s, step_s, steps)
+
+
+class _Part:
+    """One asker's mean instances in each step so far."""
+
+    asked = True
+
+    def __init__(self, first_s: int, step_s: int) -> None:
+        self.first_s, self.step_s = first_s, step_s
+        self.known = 0
+        self.instances: Floats = np.zeros(256)
+
+    def until(self, steps: int) -> Floats:
+        """The first so many steps; those not known yet are worked out."""
+        if steps > self.known:
+            if steps > len(self.instances):
+                self.instances = np.concatenate((self.instances, np.zeros(max(steps, 2 * len(self.instances)))))
+            self.instances[self.known : steps] = self.between(self.known, steps)
+            self.known = steps
+        return self.instances[:steps]
+
+    def edges(self, first: int, last: int) -> Ints:
+        """Seconds at which the steps from one number up to another begin, and the end of the last."""
+        return self.first_s + self.step_s * np.arange(first, last + 1)
+
+    def between(self, first: int, last: int) -> Floats:
+        """Means of the steps from one number up to another."""
+        raise NotImplementedError
+
+
+class _Jobs(_Part):
+    """Jobs of one need: each covers a span, and the mean of a step is the difference of a sum of ramps at its edges.
+
+    A ramp begins with each span and one is taken off with its end. Up to an edge e their sum is e x count - seconds,
+    where count and seconds (at which they began) are sums over the ramps that began before e.
+    """
+
+    def __init__(self, number: int, need: Need, offer: OfferFacts, hours: float, first_s: int, step_s: int) -> None:
+        super().__init__(first_s, step_s)
+        self.number = number
+        self.seen_s = 0
+        self.asked = False
+        self._share = instances_held(need, offer)
+        self._seconds_per_work = hours / self._share / MILLI
+        self._count, self._seconds = np.zeros(256), np.zeros(256)  # of ramps by the first edge after their begin
+        self._before = (0.0, 0.0)  # sums of both over the edges up to and with that at which `known` ends
+
+    def add(self, rows: Ints, now_s: int) -> None:
+        """Jobs that came between the last look and now, shape (jobs, 4): see `View.seen`."""
+        self.seen_s = now_s
+        if len(rows):
+            self.asked = True
+            from_s = rows[:, 0].astype(np.float64)
+            self._ramps(from_s, 1)
+            self._ramps(from_s + np.maximum(rows[:, 2] * self._seconds_per_work, 1.0), -1)
+
+    def _ramps(self, from_s: Floats, sign: int) -> None:
+        edge = np.maximum((from_s - self.first_s) // self.step_s + 1, 0).astype(np.int64)
+        short = int(edge.max()) + 1 - len(self._count)
+        if short > 0:
+            more = np.zeros(max(short, len(self._count)))
+            self._count, self._seconds = np.concatenate((self._count, more)), np.concatenate((self._seconds, more))
+        np.add.at(self._count, edge, sign)
+        np.add.at(self._seconds, edge, sign * from_s)
+
+    def between(self, first: int, last: int) -> Floats:
+        """Means of the steps from one number up to another."""
+        short = last + 1 - len(self._count)
+        if short > 0:
+            self._count, self._seconds = (np.concatenate((one, np.zeros(short))) for one in (self._count, self._seconds))
+        if not first:
+            self._before = float(self._count[0]), float(self._seconds[0])
+        count, seconds = (
+            np.cumsum(np.concatenate(([before], column[first + 1 : last + 1])))
+            for before, column in zip(self._before, (self._count, self._seconds), strict=True)
+        )
+        self._before = float(count[-1]), float(seconds[-1])
+        covered = self.edges(first, last) * count - seconds
+        return np.asarray(self._share * np.diff(covered) / self.step_s, np.float64)
+
+
+class _Traffic(_Part):
+    """What serves the requests of one service."""
+
+    def __init__(self, service: Service, rate: float, offer: OfferFacts, first_s: int, step_s: int) -> None:
+        super().__init__(first_s, step_s)
+        self._need = service.requests_per_s
+        self._instances_per_rate = service.replica.milli / offer.shape.milli / rate
+
+    def between(self, first: int, last: int) -> Floats:
+        """Means of the steps from one number up to another."""
+        return np.diff(self._need.until_many(self.edges(first, last))) / self.step_s * self._instances_per_rate
+
+
+def _parts(setup: Setup, offer: OfferFacts, first_s: int, step_s: int) -> dict[tuple[str, int], _Part]:
+    """The needs and services that may run at an offer, none of which has been looked at."""
+    parts: dict[tuple[str, int], _Part] = {}
     for number, need in enumerate(setup.needs):
         hours = instance_hours(need, offer, setup.speed_ppm[number][offer.index])
-        of_need = rows[rows[:, 1] == number]
-        if np.isfinite(hours) and len(of_need):
-            share = instances_held(need, offer)
-            length_s = np.maximum(of_need[:, 2] / MILLI * hours / share, 1.0)
-            out["need", number] = share * _mean_present(of_need[:, 0], of_need[:, 0] + length_s, edges)
+        if np.isfinite(hours):
+            parts["need", number] = _Jobs(number, need, offer, hours, first_s, step_s)
     for number, service in enumerate(setup.services):
         rate = setup.replica_requests_per_s[number][offer.index]
         if rate:
-            wanted = np.diff(service.requests_per_s.until_many(edges)) / step_s
-            out["service", number] = wanted / rate * service.replica.milli / offer.shape.milli
-    return out
-
-
-def _mean_present(from_s: Ints, to_s: Floats, edges: Ints) -> Floats:
-    """How many spans [from, to) cover each step in the mean, shape (len(edges) - 1,)."""
-
-    def elapsed(since: Floats) -> Floats:
-        """Sum over spans of the seconds between their `since` and each edge."""
-        ordered = np.sort(since)
-        before = np.concatenate(([0.0], np.cumsum(ordered)))
-        count = np.searchsorted(ordered, edges)
-        return np.asarray(count * edges - before[count], np.float64)
-
-    present: Floats = np.diff(elapsed(from_s.astype(np.float64)) - elapsed(to_s)) / np.diff(edges)
-    return present
+            parts["service", number] = _Traffic(service, rate, offer, first_s, step_s)
+    return parts
 
 
 def instances_held(need: Need, offer: OfferFacts) -> float:

@@ -62,10 +62,10 @@ class _Escalation(base.PlacementBase):
         last = choices.cheapest(job, choices.on_demand[need], view) or spot
         return None if last is None else say.Start(job.id, last, self._said("in a hurry", slack_s, hurry_s))
 
-    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
+    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | say.WakeAt | None:
         """Off spot once the slack would not outlast a reclaim, unless the end is near anyway."""
         if self._kind[job.offer or ""] != "spot" or job.deadline_s >= NEVER:
-            return None
+            return say.WakeAt(NEVER)
         slack_s, hurry_s = self._slack_s(job, view)
         if slack_s > hurry_s or slack_s < 0:
             return None

@@ -36,12 +36,12 @@ class _MultiZone(SlottedRule):
         super().__init__(settings, setup)
         self._margin = settings.move_margin
 
-    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
+    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | say.WakeAt | None:
         """Move between zones only where the job stays on spot anyway and is past its overhead."""
         if view.now_s < self._clock.next_s(job):
             return None
         here = job.offer or ""
-        pick = self._decide(job, view)
+        pick, _ = self._decide(job, view)
         if pick != SPOT or self._on[here] != SPOT:
             return self.change(job, pick, view)
         offer = None if job.overhead_left_s(view.now_s) else self._cheapest(job, SPOT, view)

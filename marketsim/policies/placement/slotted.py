@@ -77,6 +77,14 @@ class Slotted(Placement):
         """Where the job should be in this slot; `memory` is the job's own and starts empty."""
         raise NotImplementedError
 
+    def stays(self, slot: Slot, done_per_s: float) -> float:
+        """For how many seconds at least a running job will be picked to stay where it is, if it is left in peace.
+
+        done_per_s: work done in a second once its overhead is over, in the slot's unit. At each slot, where a rule says
+        no more.
+        """
+        return 0.0
+
     def bind(self, setup: say.Setup) -> base.PlacementBase:
         """A working rule."""
         return SlottedRule(self, setup)
@@ -110,16 +118,22 @@ class SlottedRule(base.PlacementBase):
             return None  # no offer of this market can ever hold it
         if view.now_s < self._clock.next_s(job):
             return self._clock.asleep(job)
-        pick = self._decide(job, view)
+        pick, _ = self._decide(job, view)
         offer = self._cheapest(job, pick, view)
         if offer is None:
             return self._clock.asleep(job, self._why(job, pick))
         return say.Start(job.id, offer, self._why(job, pick))
 
-    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
+    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | say.WakeAt | None:
         if view.now_s < self._clock.next_s(job):
             return None
-        return self.change(job, self._decide(job, view), view)
+        pick, slot = self._decide(job, view)
+        if pick != slot.now_on:
+            return self.change(job, pick, view)
+        per_s, _ = self._alone(job)
+        speed_ppm = self.setup.speed_ppm[job.need_index][self.setup.offer_index[job.offer or ""]]
+        stays_s = self._settings.stays(slot, job.need.gang_milli * speed_ppm / PPM / per_s)
+        return say.WakeAt(NEVER if math.isinf(stays_s) else view.now_s + math.floor(stays_s)) if stays_s else None
 
     def change(self, job: say.JobView, pick: Pick, view: say.View) -> say.Move | say.Stop | None:
         """Off the instance, or over to an offer; None where it is as picked, or what was picked cannot be had."""
@@ -154,7 +168,7 @@ class SlottedRule(base.PlacementBase):
             spot="can be had" if slot.spot_here else "cannot be had",
         )
 
-    def _decide(self, job: say.JobView, view: say.View) -> Pick:
+    def _decide(self, job: say.JobView, view: say.View) -> tuple[Pick, Slot]:
         """The pick of the slot that begins now."""
         self._clock.begin(job, view.now_s)
         spot = self._choices.spot[job.need_index]
@@ -163,7 +177,7 @@ class SlottedRule(base.PlacementBase):
         if self.explain:
             self._slots[job.id] = slot
         pick = self._settings.pick(slot, self._memory.setdefault(job.id, {}))
-        return IDLE if pick == SPOT and not spot_here else pick
+        return IDLE if pick == SPOT and not spot_here else pick, slot
 
     def _alone(self, job: say.JobView) -> tuple[float, int]:
         """Work a second and seconds of a launch on the on-demand offer that it would use; kept by need."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -34,3 +35,13 @@ class UniformProgress(Slotted):
         if slot.up(slot.T - slot.c + slot.d) >= left:
             pick = slot.last_call
         return pick
+
+    def stays(self, slot: Slot, done_per_s: float) -> float:
+        """For good on spot that works; on an on-demand instance, with hysteresis, until two launches ahead."""
+        if slot.now_on == SPOT:
+            return 0.0 if slot.pend else math.inf
+        behind = (slot.t + 2 * slot.d) * slot.T / slot.R - slot.c
+        if slot.now_on != ON_DEMAND or not self.hysteresis or behind < 0:
+            return 0.0
+        gained_per_s = done_per_s - slot.T / slot.R  # at most: overhead, checkpoints and a low estimate take from it
+        return max(behind / gained_per_s - 1, 0.0) if gained_per_s > 0 else math.inf

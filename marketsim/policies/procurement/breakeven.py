@@ -19,7 +19,7 @@ from marketsim.policies.forecast.forecast import Forecaster
 from marketsim.policies.policy import Action, OfferFacts, Setup, View
 from marketsim.policies.procurement import reservation, terms
 from marketsim.policies.procurement.forecasting import DAILY, AnyForecast
-from marketsim.policies.procurement.outlook import Orders, Outlook, look
+from marketsim.policies.procurement.outlook import Memory, Outlook, look
 from marketsim.settings import Seconds
 from marketsim.streams import Dice
 from marketsim.units import HOUR_S
@@ -91,24 +91,23 @@ class Rule:
     luck: float | None = None
     online: reservation.Threshold | None = None
     fed: int = 0
-    orders: Orders = field(default_factory=Orders)
+    memory: Memory = field(default_factory=Memory)
 
     def review(self, view: View) -> Sequence[Action]:
         """A signature for the blocks that have become due at today's prices; none that would come too late."""
-        seen = look(view, self.setup, self.offer, self.step_s, 1, self.orders)
+        seen = look(view, self.setup, self.offer, self.step_s, 1, self.memory)
         if seen is None or seen.saved_usd <= 0:
             return ()
         self._tune(seen)
         assert self.online is not None
-        others = self.orders.not_mine(view, self.offer.id)
-        blocks = _blocks(seen.seen.steps - others, seen)
-        ahead = self._ahead(seen, view)
+        others = self.memory.not_mine(view, self.offer.id)
+        blocks = _blocks(seen.seen.steps[self.fed :] - others, seen)
+        self.fed += len(blocks)
+        following = blocks + self._ahead(seen, view)
         due = 0
-        for index in range(self.fed, len(blocks)):
-            coming = blocks[index + 1 :] + ahead
-            due += self.online.reserve(blocks[index], coming[: self.look_ahead])
-        self.fed = len(blocks)
-        return [self.orders.place(seen, due * seen.quote.block_instances)] if due else ()
+        for index, block in enumerate(blocks, 1):
+            due += self.online.reserve(block, following[index : index + self.look_ahead])
+        return [self.memory.place(seen, due * seen.quote.block_instances)] if due else ()
 
     def _tune(self, seen: Outlook) -> None:
         """The tariff of the day: the period is the term in steps, the fee what a block costs over it."""
@@ -131,7 +130,7 @@ class Rule:
         path = self.forecaster.path(seen.seen, self.look_ahead) if self.forecaster is not None else None
         if path is None:
             return [0] * self.look_ahead
-        return _blocks(path - self.orders.not_mine(view, self.offer.id), seen)
+        return _blocks(path - self.memory.not_mine(view, self.offer.id), seen)
 
 
 def _blocks(instances: NDArray[np.float64], seen: Outlook) -> list[int]:

@@ -13,7 +13,7 @@ from marketsim.policies.forecast.forecast import Forecaster
 from marketsim.policies.policy import Action, OfferFacts, Setup, View
 from marketsim.policies.procurement import reservation, terms
 from marketsim.policies.procurement.forecasting import LAST_WEEK, WEEKLY, AnyForecast
-from marketsim.policies.procurement.outlook import Orders, look
+from marketsim.policies.procurement.outlook import Memory, look
 from marketsim.units import YEAR_S
 
 
@@ -64,14 +64,14 @@ class Rule:
     step_s: int
     review_every_s: int | None
     keep_s: int
-    orders: Orders = field(default_factory=Orders)
+    memory: Memory = field(default_factory=Memory)
 
     def review(self, view: View) -> Sequence[Action]:
         """What is missing to each layer, in whole blocks; GPUs of lower layers carry what they can."""
         said: list[Action] = []
         below_gpus = 0.0
         for offer, share in self.stack:
-            seen = look(view, self.setup, offer, self.step_s, self.keep_s, self.orders)
+            seen = look(view, self.setup, offer, self.step_s, self.keep_s, self.memory)
             samples = None if seen is None else self.forecaster.samples(seen.seen, seen.steps_ahead)
             held = view.committed(offer.id) + view.ordered(offer.id)
             if seen is not None and samples is not None:
@@ -80,7 +80,7 @@ class Rule:
                 level = reservation.newsvendor(samples / block, critical) * block
                 missing = terms.whole_blocks(level - below_gpus / offer.shape.gpus - seen.there, block)
                 if missing:
-                    said.append(self.orders.place(seen, missing))
+                    said.append(self.memory.place(seen, missing))
                 held = seen.there + missing
             below_gpus += held * offer.shape.gpus
         return said

@@ -14,9 +14,10 @@ from marketsim.supply.quote import Quote
 
 
 @dataclass
-class Orders:
-    """What a rule has ordered so far, to know what will still be there when a new order comes."""
+class Memory:
+    """What a rule remembers: its orders, to know what will still be there when a new one comes, and the demand seen."""
 
+    history: demand.History = field(default_factory=demand.History)
     placed: list[tuple[str, int, int]] = field(default_factory=list)  # offer, instances, end in seconds
 
     def there_at(self, view: View, offer: str, t_s: int) -> int:
@@ -89,7 +90,7 @@ class Outlook:
 
 
 def look(
-    view: View, setup: Setup, offer: OfferFacts, step_s: int, keep_s: int, orders: Orders, instances: int = 1
+    view: View, setup: Setup, offer: OfferFacts, step_s: int, keep_s: int, memory: Memory, instances: int = 1
 ) -> Outlook | None:
     """The outlook of an offer; None where an order of today would come too late to be of use, or nothing was asked.
 
@@ -102,8 +103,8 @@ def look(
     steps = view.now_s // step_s
     if useful_s < step_s or not steps:
         return None
-    parts = demand.by_asker(view, setup, offer, view.now_s - steps * step_s, step_s, steps)
+    parts = memory.history.by_asker(view, setup, offer, view.now_s - steps * step_s, step_s, steps)
     worth_usd = demand.market_usd(view, setup, offer, {key: float(part.sum()) for key, part in parts.items()})
     seen = Seen(sum(parts.values(), np.zeros(steps)), step_s, view.now_s, offer.index)
-    there = orders.there_at(view, offer.id, view.now_s + told.lead_s)
+    there = memory.there_at(view, offer.id, view.now_s + told.lead_s)
     return Outlook(offer, told, useful_s, worth_usd, seen, there)

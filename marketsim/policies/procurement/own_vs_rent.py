@@ -16,7 +16,7 @@ from marketsim.policies.forecast.forecast import Forecaster
 from marketsim.policies.policy import Action, OfferFacts, Setup, View
 from marketsim.policies.procurement import terms
 from marketsim.policies.procurement.forecasting import AnyForecast
-from marketsim.policies.procurement.outlook import Orders, Outlook, look
+from marketsim.policies.procurement.outlook import Memory, Outlook, look
 from marketsim.settings import Seconds, Share
 from marketsim.units import DAY_S, YEAR_S
 
@@ -68,12 +68,12 @@ class Rule:
     review_every_s: int | None
     keep_s: int
     margin: float
-    orders: Orders = field(default_factory=Orders)
+    memory: Memory = field(default_factory=Memory)
 
     def review(self, view: View) -> Sequence[Action]:
         """A purchase for the layers where owning is cheapest, a signature for those above where renting is."""
-        own = look(view, self.setup, self.own, self.step_s, self.keep_s, self.orders)
-        rent = None if self.rent is None else look(view, self.setup, self.rent, self.step_s, 1, self.orders)
+        own = look(view, self.setup, self.own, self.step_s, self.keep_s, self.memory)
+        rent = None if self.rent is None else look(view, self.setup, self.rent, self.step_s, 1, self.memory)
         samples = None if own is None else self.forecaster.samples(own.seen, own.steps_ahead)
         if own is None or samples is None:
             return ()
@@ -83,7 +83,7 @@ class Rule:
         said: list[Action] = []
         more = terms.whole_blocks(bought - own.there, own.quote.block_instances)
         if more:
-            said.append(self.orders.place(own, more))
+            said.append(self.memory.place(own, more))
         if rent is not None:
             said += self._sign(own, rent, used, max(bought, own.there))
         return said
@@ -116,7 +116,7 @@ class Rule:
         paying = int(np.count_nonzero(used > rent.critical_share)) * own.quote.block_instances
         above = (paying - owned) * own.offer.shape.gpus / rent.offer.shape.gpus - rent.there
         missing = terms.whole_blocks(above, rent.quote.block_instances)
-        return [self.orders.place(rent, missing)] if missing else []
+        return [self.memory.place(rent, missing)] if missing else []
 
 
 def shares_used(samples: Floats, block: int) -> Floats:

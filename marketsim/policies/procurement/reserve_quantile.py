@@ -13,7 +13,7 @@ from marketsim.policies.forecast.forecast import Forecaster
 from marketsim.policies.policy import Action, OfferFacts, Setup, View
 from marketsim.policies.procurement import reservation, terms
 from marketsim.policies.procurement.forecasting import LAST_WEEK, WEEKLY, AnyForecast
-from marketsim.policies.procurement.outlook import Orders, look
+from marketsim.policies.procurement.outlook import Memory, look
 
 
 class ReserveQuantile(settings.Kind):
@@ -46,11 +46,11 @@ class Rule:
     forecaster: Forecaster
     step_s: int
     review_every_s: int | None
-    orders: Orders = field(default_factory=Orders)
+    memory: Memory = field(default_factory=Memory)
 
     def review(self, view: View) -> Sequence[Action]:
         """A signature for what is missing to the level, in whole blocks; nothing before enough was seen."""
-        seen = look(view, self.setup, self.offer, self.step_s, 1, self.orders)
+        seen = look(view, self.setup, self.offer, self.step_s, 1, self.memory)
         if seen is None:
             return ()
         samples = self.forecaster.samples(seen.seen, seen.steps_ahead)
@@ -59,4 +59,4 @@ class Rule:
         block = seen.quote.block_instances
         level = reservation.newsvendor(samples / block, seen.critical_share) * block
         missing = terms.whole_blocks(level - seen.there, block)
-        return [self.orders.place(seen, missing)] if missing else ()
+        return [self.memory.place(seen, missing)] if missing else ()

@@ -15,7 +15,7 @@ from marketsim.policies.forecast.forecast import Forecaster
 from marketsim.policies.policy import Action, OfferFacts, Setup, View
 from marketsim.policies.procurement import terms
 from marketsim.policies.procurement.forecasting import LAST_WEEK, WEEKLY, AnyForecast
-from marketsim.policies.procurement.outlook import Orders, Outlook, look
+from marketsim.policies.procurement.outlook import Memory, Outlook, look
 from marketsim.settings import Seconds
 from marketsim.units import DAY_S, HOUR_S
 
@@ -63,11 +63,11 @@ class Rule:
     review_every_s: int | None
     window_s: int
     plan_step_s: int
-    orders: Orders = field(default_factory=Orders)
+    memory: Memory = field(default_factory=Memory)
 
     def review(self, view: View) -> Sequence[Action]:
         """Today's signatures of the plan."""
-        seen = [look(view, self.setup, offer, self.step_s, 1, self.orders) for offer in self.offers]
+        seen = [look(view, self.setup, offer, self.step_s, 1, self.memory) for offer in self.offers]
         known = [one for one in seen if one is not None and one.saved_usd > 0]
         if not known:
             return ()
@@ -92,7 +92,7 @@ class Rule:
             lasts = max(one.quote.span_s // self.plan_step_s, 1)
             usd = one.usd_per_useful_hour * hours / gpus
             contracts.append(Contract(late, lasts, usd))
-            held = [self.orders.there_at(view, one.offer.id, view.now_s + t * self.plan_step_s) for t in range(periods)]
+            held = [self.memory.there_at(view, one.offer.id, view.now_s + t * self.plan_step_s) for t in range(periods)]
             there += np.array(held) * gpus
         usd_idle = [one.quote.usd_per_busy_hour for one in known]
         first = first_signed(np.maximum(wanted - there, 0.0), contracts, (lead.worth_usd - min(usd_idle)) * hours)
@@ -101,7 +101,7 @@ class Rule:
             gpus = one.offer.shape.gpus / lead.offer.shape.gpus
             blocks = int(np.floor(amount / gpus / one.quote.block_instances + 0.5))
             if blocks:
-                said.append(self.orders.place(one, blocks * one.quote.block_instances))
+                said.append(self.memory.place(one, blocks * one.quote.block_instances))
         return said
 
 
@@ -123,26 +123,31 @@ def first_signed(wanted: Floats, contracts: Sequence[Contract], on_demand_usd: f
 
     periods = len(wanted)
     period = np.arange(periods)
+    # variables: instances on demand in each period, then of each contract those signed so far, which never fall; what
+    # is there of it is a difference of two, so that the matrix holds two entries a row, however long the contract
     rows: list[Ints] = [period]
     columns: list[Ints] = [period]
+    signs: list[Floats] = [np.ones(periods)]
     costs: list[Floats] = [np.full(periods, min(on_demand_usd, 1e12))]
+    least: list[Floats] = [wanted]
     firsts: list[int | None] = []
-    at = periods
+    at = row = periods
     for contract in contracts:
         signed = period[: max(periods - contract.late, 0)]
-        starts = signed + contract.late
-        ends = np.minimum(starts + contract.lasts, periods)
-        lengths = ends - starts
-        owner = np.repeat(signed, lengths)
-        offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        rows.append(starts[owner] + offset)
-        columns.append(at + owner)
-        costs.append(contract.usd * lengths.astype(np.float64))
         firsts.append(at if len(signed) else None)
-        at += len(signed)
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    matrix = sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=(periods, at))
-    found = optimize.linprog(np.concatenate(costs), A_ub=-matrix, b_ub=-wanted, method="highs")
+        here = signed + contract.late
+        over = signed[: max(len(signed) - contract.lasts, 0)]
+        usd = contract.usd * np.minimum(periods - here, contract.lasts)
+        costs.append(usd - np.append(usd[1:], 0.0) if len(signed) else usd)
+        rise = row + signed[:-1]
+        rows += [here, over + contract.late + contract.lasts, rise, rise]
+        columns += [at + signed, at + over, at + signed[1:], at + signed[:-1]]
+        signs += [np.ones(len(signed)), -np.ones(len(over)), np.ones(len(rise)), -np.ones(len(rise))]
+        least.append(np.zeros(len(rise)))
+        at, row = at + len(signed), row + len(rise)
+    entries = np.concatenate(signs), (np.concatenate(rows), np.concatenate(columns))
+    matrix = sparse.csr_matrix(entries, shape=(row, at))
+    found = optimize.linprog(np.concatenate(costs), A_ub=-matrix, b_ub=-np.concatenate(least), method="highs")
     if found.x is None:
         raise ArithmeticError(f"the procurement plan was not solved: {found.message}")
     return [0.0 if first is None else float(found.x[first]) for first in firsts]
