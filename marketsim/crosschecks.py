@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,45 @@ def _plan(scenario: Scenario, procurement: Any, path: str) -> Iterator[Fault]:
                 what = "is at or after the horizon, so that it would never be used: start it earlier"
                 allowed = f"before {units.duration_text(scenario.horizon)}"
                 yield Fault(what, key=f"{below}.at", got=units.duration_text(item.at), allowed=allowed)
+    yield from _together(scenario, procurement, path)
+
+
+def _together(scenario: Scenario, procurement: Any, path: str) -> Iterator[Fault]:
+    """Items of a plan that are each within what an offer has, and not together with those that still run."""
+    running: dict[str, list[tuple[float, int]]] = {}  # offer -> (end, instances)
+    for held in (*scenario.initial.contracts, *scenario.initial.servers):
+        ends_s = _ends_s(scenario, held, -held.age)
+        running.setdefault(held.offer, []).append((ends_s, held.instances))
+    items = [
+        (item, f"{path}.{verb}[{i}]") for verb in terms.SELLS for i, item in enumerate(getattr(procurement, verb, ()))
+    ]
+    for item, below in sorted(items, key=lambda one: one[0].at):
+        most = _most(scenario.supply.get(item.offer))
+        if most is not None and most < getattr(scenario.supply[item.offer], "block_instances", 1):
+            continue  # told of the offer itself
+        others = sum(count for ends_s, count in running.get(item.offer, ()) if ends_s > item.at)
+        if most is not None and item.instances <= most < others + item.instances:
+            what = f"the offer has no more in all, and {others} are held or signed for then"
+            yield Fault(
+                what, key=f"{below}.instances", got=str(item.instances), allowed=f"at most {max(most - others, 0)}"
+            )
+        ends_s = math.inf if getattr(item, "renew", False) else _ends_s(scenario, item, item.at)
+        running.setdefault(item.offer, []).append((ends_s, item.instances))
+
+
+def _ends_s(scenario: Scenario, item: Any, at_s: int) -> float:
+    """When what is signed or bought at an instant is over at the earliest; infinity for what is bought."""
+    offer: Any = scenario.supply.get(item.offer)
+    if offer is None or kind_of(offer) not in terms.SIGNED:
+        return math.inf
+    early_s = units.DAY_S if kind_of(offer) == "capacity_block" else 0  # a block ends at a fixed hour of its last day
+    return at_s + float(getattr(item, "term", None) or offer.term) - early_s
+
+
+def _most(offer: Any) -> int | None:
+    """The most instances of all commitments to an offer, None where there is no limit."""
+    found = getattr(offer, "devices", None) or getattr(offer, "most_instances", None)
+    return None if found is None else int(found)
 
 
 def _term(offer: Any, term_s: int | None, path: str) -> Iterator[Fault]:
@@ -100,7 +140,9 @@ def _term(offer: Any, term_s: int | None, path: str) -> Iterator[Fault]:
 def _amount(offer: Any, instances: int, path: str) -> Iterator[Fault]:
     """A number of instances that an offer does not come in, or does not have."""
     block = getattr(offer, "block_instances", 1)
-    most = getattr(offer, "devices", None) or getattr(offer, "most_instances", None)
+    most = _most(offer)
+    if most is not None and most < block:
+        return  # told of the offer itself
     if instances % block:
         what = f"the offer comes in blocks of {block} instances"
         yield Fault(what, key=path, got=str(instances), allowed=f"multiples of {block}")
@@ -113,6 +155,10 @@ def _offers(scenario: Scenario) -> Iterator[Fault]:
         path = f"supply.{name}"
         if offer.provider in CLOSED:
             yield Fault(CLOSED[offer.provider], key=f"{path}.provider", got=offer.provider)
+        block, most = getattr(offer, "block_instances", 1), _most(offer)
+        if most is not None and most < block:
+            what = f"is below block_instances, {block}: not one block could ever be signed for"
+            yield Fault(what, key=f"{path}.most_instances", got=str(most), allowed=f">= {block}")
         data = offer.model_dump(mode="json")
         for below, workload in named(data, path, ("data_here", "serves")):
             if workload not in scenario.demand:

@@ -94,6 +94,18 @@ MORE = {
     "a length that is not sold": ("at: 10 d,", "at: 10 d, term: 6 months,", "for 12 months or 36 months only"),
     "a block of hours": ("at: 20 d, term: 3 d", "at: 20 d, term: 30 h", "whole days"),
     "half a block": ("rent, instances: 2, at", "rent, instances: 3, at", "blocks of 2 instances (got 3)"),
+    "less in all than a block": (
+        "block_instances: 2", "block_instances: 4\n    most_instances: 2",
+        "supply.rent.most_instances: is below block_instances, 4: not one block could ever be signed for (got 2)",
+    ),
+    "more together than there are": (
+        "block_instances: 2", "block_instances: 2\n    most_instances: 3",
+        "sign[0].instances: the offer has no more in all, and 2 are held or signed for then (got 2)",
+    ),
+    "more devices in two orders": (
+        "{offer: offices, instances: 4}", "{offer: offices, instances: 3}, {offer: offices, instances: 2, at: 9 d}",
+        "buy[2].instances: the offer has no more in all, and 3 are held",
+    ),
     "more blocks than there are": ("blocks, instances: 1", "blocks, instances: 65", "at most 64"),
     "more devices than there is room": ("offices, instances: 4", "offices, instances: 5", "at most 4"),
     "a lead below nothing": ("lead: 21 d", "lead: -3 d", "supply.rent.lead"),
