@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from marketsim import units
+from marketsim import idle_settings, units
 from marketsim.demand.job import NEVER, Need, Service
 from marketsim.errors import Fault
 from marketsim.scenario import Scenario
@@ -34,7 +34,10 @@ def impossible(scenario: Scenario, world: World) -> list[Fault]:
 
 def doubts(scenario: Scenario, world: World) -> list[Fault]:
     """Warnings, in the order of the scenario's parts."""
-    checks = (_no_home, _late_anyway, _homeless_services, _contracts, _deliveries, _prices, _load)
+    checks = (
+        _no_home, _late_anyway, _homeless_services, _replicas, _contracts, _deliveries, _prices, _lever_work, _load,
+        idle_settings.doubts,
+    )  # fmt: skip
     return [fault for check in checks for fault in check(scenario, world)]
 
 
@@ -137,6 +140,8 @@ def _no_service(offer: Offer, service: Service, world: World) -> str | None:
     where = service.replica.residency
     if where is not None and offer.residency not in where:
         return f"is in {offer.residency or 'no stated residency'}, it must stay in {' or '.join(where)}"
+    if service.latency_s is not None and offer.latency_s > service.latency_s:
+        return f"is {offer.latency_s:g} s away, and an answer may take {service.latency_s:g} s"
     if offer.usd_per_input_token is not None:
         return None if service.input_tokens is not None else "sells tokens, which its requests are not counted in"
     if not _room(offer, world):
@@ -144,6 +149,35 @@ def _no_service(offer: Offer, service: Service, world: World) -> str | None:
     if not service.replica_requests_per_s.get(offer.shape.gpu, 0) > 0:
         return f"has no known rate on {offer.shape.gpu}"
     return offer.shape.refuses(service.replica)
+
+
+def _replicas(scenario: Scenario, world: World) -> Iterator[Fault]:
+    """Services that are to have more replicas than all offers together can hold."""
+    for service in world.services:
+        able = [offer for offer in world.offers if _no_service(offer, service, world) is None and offer.shape.gpus]
+        rooms = [_room(offer, world) for offer in able]
+        least = service.autoscale.minimum_replicas
+        if not able or max(rooms) >= units.UNLIMITED:
+            continue
+        most = sum(n * (one.shape.milli // service.replica.milli) for one, n in zip(able, rooms, strict=True))
+        if least > most:
+            what = f"more replicas than the {most} that all offers together can hold"
+            yield Fault(what, key=f"demand.{service.name}.autoscale.minimum_instances", got=str(least))
+
+
+def _lever_work(scenario: Scenario, world: World) -> Iterator[Fault]:
+    """Levers that a policy adopts and whose one-off work no offer can run, so that they never begin."""
+    adopted = {name for policy in scenario.policies.values() for name in policy.levers}
+    for name in sorted(adopted):
+        lever = world.levers[name]
+        targets = [need.residency for need in world.jobs.needs if need.workload == lever.target]
+        targets += [one.replica.residency for one in world.services if one.name == lever.target]
+        if not lever.work.gpu_hours or not targets:
+            continue
+        need = lever.work.need(name, targets[0])
+        if not _homes(need, world):
+            what = f"no offer can run its one-off work, so that it never begins: {_why_not(need, world)}"
+            yield Fault(what, key=f"levers.{name}")
 
 
 def _planned(scenario: Scenario, verb: str) -> Iterator[tuple[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from marketsim import build, feasibility, scenario
 
 # a job of 100 GPU-hours on 1 GPU each day: 100 / 24 = 4.17 GPUs of load on average
@@ -31,6 +33,9 @@ supply:
 policies:
   p: {placement: {kind: on_demand_only}}
 """
+
+
+BLOCKS = "supply.contract.block_instances=2"
 
 
 def doubts(*edits: str) -> dict[str, str]:
@@ -112,6 +117,75 @@ def test_a_service_that_no_offer_can_serve_is_told() -> None:
     told = doubts(chat)["demand.chat"]
     assert "cloud needs 4 GPUs on one instance, the shape has 1; contract needs nvlink, the shape has pcie" in told
     assert "demand.chat" not in doubts(chat, "supply.contract.shape.interconnect=nvlink")
+
+
+# what is written, and where it is told; each is right with the second edit
+IDLE = {
+    "a quota that nobody grants": (
+        "supply.cloud.quota_instances={initial: 0}", "supply.cloud.quota_instances", ".step=1"
+    ),
+    "money after the horizon": ("finance.rounds=[{at: 30 d, usd: 5}]", "finance.rounds[0].at", "[0].at=29 d"),
+    "a stage after the horizon": (
+        "finance.capital_stages=[{at: 31 d, cost_of_capital_per_year: 0.1}]",
+        "finance.capital_stages[0].at", "[0].at=1 d",
+    ),
+    "credits that lapse at once": (
+        "finance.credits=[{provider: AWS, usd: 5, until: 0 s}]", "finance.credits[0].until", "[0].until=1 d"
+    ),
+    "cash that nobody watches": ("finance.insolvency=stop", "finance.insolvency", "=continue"),
+    "half a block left over": ("supply.contract.most_instances=3", "supply.contract.most_instances", "=4"),
+    "jobs after the horizon": (
+        "demand.train.arrivals={kind: calendar, every: 1 d, first: 40 d}", "demand.train.arrivals", ".first=1 d"
+    ),
+    "an interval that is never looked at": (
+        "experiment.replications={at_most: 10, until: {metric: total_cost_usd, half_width_share: 0.1}}",
+        "experiment.replications.until", "experiment.replications.at_most=11",
+    ),
+    "a difference to nobody": (
+        "experiment.replications={until: {metric: total_cost_usd, half_width: 1, to: p}}",
+        "experiment.replications.until.to", "policies.q={placement: {kind: cheapest_feasible}}",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_a_setting_that_can_have_no_effect_is_told(name: str) -> None:
+    edit, path, right = IDLE[name]
+    right = right if not right.startswith((".", "=", "[")) else edit.partition("=")[0] + right
+    assert path in doubts(BLOCKS, edit)
+    assert path not in doubts(BLOCKS, edit, right)
+
+
+def test_a_rule_whose_first_order_comes_too_late_never_orders() -> None:
+    rule = "policies.p.procurement={kind: reserve_quantile, offer: contract}"
+    told = doubts(rule, "supply.contract.lead=30 d")["supply.contract.lead"]
+    assert told == "even what p orders on the first day comes after the horizon (lead 30 d): never ordered"
+    assert "supply.contract.lead" not in doubts(rule, "supply.contract.lead=29 d")
+
+
+def test_more_replicas_than_all_offers_can_hold_are_told() -> None:
+    chat = "demand.chat={kind: inference, preset: llm-8b-chat, requests_per_s: 1, autoscale: {minimum_instances: 20}}"
+    few = (chat, "supply.cloud.quota_instances={initial: 3}", "supply.contract.most_instances=2")
+    told = doubts(*few)["demand.chat.autoscale.minimum_instances"]
+    assert told == "more replicas than the 19 that all offers together can hold"  # 3 x 1 GPU and 2 x 8
+    assert "demand.chat.autoscale.minimum_instances" not in doubts(*few, "supply.cloud.quota_instances.initial=4")
+
+
+def test_an_answer_from_too_far_away_is_no_answer() -> None:
+    chat = "demand.chat={kind: inference, preset: llm-8b-chat, requests_per_s: 1, slo: {latency_s: 2}}"
+    far = ("supply.cloud={kind: token_api, usd_per_million_input_tokens: 1, usd_per_million_output_tokens: 1}", chat)
+    only = ("supply.contract.residency=eu", "demand.chat.residency=[us]", "supply.cloud.residency=us")
+    assert "cloud is 3 s away" in doubts(*far, *only, "supply.cloud.latency_s=3")["demand.chat"]
+    assert "demand.chat" not in doubts(*far, *only, "supply.cloud.latency_s=2")
+
+
+def test_a_levers_one_off_work_needs_an_offer_that_can_run_it() -> None:
+    lever = "levers.small={kind: quantization, target: chat, bits: 4, method: awq, one_off: {gpu_hours: 1, gpus: 16}}"
+    chat = "demand.chat={kind: inference, preset: llm-8b-chat, requests_per_s: 1}"
+    narrow = (chat, lever, "policies.p.levers=[small]")
+    assert "never begins" in doubts(*narrow)["levers.small"]
+    assert "levers.small" not in doubts(chat, lever)  # nobody adopts it
+    assert "levers.small" not in doubts(*narrow, "levers.small.one_off.gpus=8")
 
 
 def test_only_a_world_where_nothing_can_ever_run_is_impossible() -> None:
