@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from marketsim.cli import console
 
 if TYPE_CHECKING:
     from marketsim.billing.bill import Bill
+    from marketsim.errors import Fault
     from marketsim.scenario import Scenario
     from marketsim.world import World
 
@@ -28,12 +30,32 @@ def checked(
     found, document = scenario.read(path, edits)
     with faults.in_file(document):
         world = build.build(found, 0, seed)
-        wrong = feasibility.impossible(found, world)
+        wrong = feasibility.impossible(found, world) + unbound(found, world)
         if wrong:
             raise InputError(wrong)
     for doubt in feasibility.doubts(found, world):
         console.note(f"warning: {faults.placed(doubt, document)}", quiet)
     return found, world
+
+
+def unbound(scenario: Scenario, world: World) -> list[Fault]:
+    """Faults of rules that cannot be bound to what the scenario has, such as a layer that cannot be signed for."""
+    from marketsim import build
+    from marketsim.engine.setup import make_setup
+    from marketsim.errors import InputError
+
+    setup = replace(make_setup(world), true_work=world.jobs.work.tolist())
+    found = []
+    for name in scenario.policies:
+        policy = build.policy_of(scenario, name)
+        for rule in (policy.queue, policy.placement, policy.procurement):
+            try:
+                if rule is not None:
+                    rule.bind(setup)
+            except InputError as error:
+                path = f"policies.{name}"
+                found += [replace(fault, key=f"{path}.{fault.key}" if fault.key else path) for fault in error.faults]
+    return found
 
 
 def scenario_of(results: pathlib.Path, data: pathlib.Path | None) -> Scenario:

@@ -53,6 +53,34 @@ METRICS = (
 )
 
 
+# rules that are right by themselves and cannot work with what this scenario has: told before any run
+UNBOUND = {
+    "a layer that cannot be signed": (
+        "procurement={kind: layered, layers: [{offer: cloud}]}",
+        "policies.cloud-only.procurement.layers[0].offer: an on_demand offer cannot be signed (got cloud)",
+    ),
+    "a look-ahead without a forecast": (
+        "procurement={kind: reserve_breakeven, offer: rent, look_ahead: 2 d}",
+        "policies.cloud-only.procurement.forecast: a look-ahead needs a forecast",
+    ),
+}
+RENT = "supply.rent={kind: rental, provider: n, shape: {gpu: H100, gpus: 1}, usd_per_gpu_hour: 1, term: 5 d}"
+
+
+@pytest.mark.parametrize("verb", ["check", "run"])
+@pytest.mark.parametrize("name", UNBOUND)
+def test_a_rule_that_cannot_work_here_is_told_in_one_line_before_any_run(
+    name: str, verb: str, tiny: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    edit, said = UNBOUND[name]
+    assert main([verb, "tiny.yaml", "--set", RENT, "--set", f"policies.cloud-only.{edit}"]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert said in err
+    assert [path.name for path in tiny.iterdir()] == ["tiny.yaml"]
+
+
 @pytest.fixture
 def tiny(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """A folder with a tiny scenario, as the working directory."""
