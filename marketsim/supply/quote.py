@@ -24,7 +24,8 @@ class Quote:
 
     usd_per_hour: effective USD for each hour from delivery to the end of `span_s`, used or not, idle power and people
     included. usd_per_busy_hour: added for each hour it is wholly busy. lead_s: what an order usually takes.
-    span_s: the contract's term, or for what is bought the span over which it was valued.
+    span_s: the contract's term, or for what is bought the span over which it was valued. most_instances: of all
+    commitments to the offer together, None for no limit.
     """
 
     offer: str
@@ -33,6 +34,7 @@ class Quote:
     lead_s: int
     span_s: int
     block_instances: int
+    most_instances: int | None = None
 
 
 def quote(offer: Offer, at_s: int, instances: int, keep_s: int, term_s: int | None = None) -> Quote | None:
@@ -58,7 +60,7 @@ def quote(offer: Offer, at_s: int, instances: int, keep_s: int, term_s: int | No
         micro = (effective(first) - capital / 2) * (span_s / units.MINUTE_S)
     idle, busy = standing_usd(offer.standing, offer.shape.milli, instances)
     per_hour = micro / units.MICRO / count / span_s * units.HOUR_S
-    return Quote(offer.id, per_hour + idle, busy, usual_lead_s(terms, at_s), span_s, block)
+    return Quote(offer.id, per_hour + idle, busy, usual_lead_s(terms, at_s), span_s, block, offer.most_instances)
 
 
 def usual_lead_s(terms: Commitment, at_s: int) -> int:

@@ -349,3 +349,35 @@ def test_demand_looked_at_again_and_again_is_as_if_looked_at_once() -> None:
         for key, part in fresh.items():
             assert part.shape == (steps,)
             assert found[key] == pytest.approx(part, abs=1e-9)
+
+
+SCARCE = {
+    "reserve_quantile": {"offer": "rent", "forecast": {"kind": "empirical_quantiles", "step": "1 d"}},
+    "reserve_breakeven": {"offer": "rent", "step": "1 d", "share_of_breakeven": 0.1},
+    "reserve_randomized": {"offer": "rent", "step": "1 d", "luck": 0.0},
+    "layered": {
+        "layers": [{"offer": "rent", "used_at_least": 0.9}, {"offer": "rent", "used_at_least": 0.3}],
+        "forecast": {"kind": "empirical_quantiles", "step": "1 d"},
+    },
+    "rolling_lookahead": {
+        "offers": ["rent"], "forecast": {"kind": "empirical_quantiles", "step": "1 d"}, "plan_step": "1 d",
+    },
+    "own_vs_rent": {"own": "own", "rent": "rent", "forecast": {"kind": "empirical_quantiles", "step": "1 d"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SCARCE)
+def test_no_rule_orders_more_than_an_offer_has(kind: str) -> None:
+    """Six are wanted, five contracts in blocks of two and three servers there are: four and three, and no error."""
+    assert {name for name in procurement.KINDS if name not in ("none", "fixed_plan")} == set(SCARCE)
+    rule = procurement.KINDS[kind].model_validate(SCARCE[kind])
+    rent = replace(rental(0.2, 200 * DAY_S, block=2), most_instances=5)
+    own = replace(owned(4 * 87.6), most_instances=3)
+    world = level_world(80, [6], on_demand(3.0), rent, own)
+    ledger = run(world, Policy("p", queueing.KINDS["fifo"](), placement.KINDS["committed_first"](), rule))
+    table = ledger.tables["signed"]
+    rented, owned_ones = (
+        sum(n for n, offer in zip(table.column("instances"), table.column("offer"), strict=True) if offer == index)
+        for index in (1, 2)
+    )
+    assert (rented, owned_ones) == ((2, 3) if kind == "own_vs_rent" else (4, 0))

@@ -107,7 +107,8 @@ class Rule:
         due = 0
         for index, block in enumerate(blocks, 1):
             due += self.online.reserve(block, following[index : index + self.look_ahead])
-        return [self.memory.place(seen, due * seen.quote.block_instances)] if due else ()
+        wanted = seen.blocks(due * seen.quote.block_instances)
+        return [self.memory.place(seen, wanted)] if wanted else ()
 
     def _tune(self, seen: Outlook) -> None:
         """The tariff of the day: the period is the term in steps, the fee what a block costs over it."""

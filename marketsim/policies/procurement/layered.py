@@ -78,7 +78,7 @@ class Rule:
                 block = seen.quote.block_instances
                 critical = seen.critical_share if share is None else share
                 level = reservation.newsvendor(samples / block, critical) * block
-                missing = terms.whole_blocks(level - below_gpus / offer.shape.gpus - seen.there, block)
+                missing = seen.blocks(level - below_gpus / offer.shape.gpus - seen.there)
                 if missing:
                     said.append(self.memory.place(seen, missing))
                 held = seen.there + missing

@@ -11,6 +11,7 @@ from marketsim.policies.forecast.forecast import Seen
 from marketsim.policies.policy import Action, Because, Buy, OfferFacts, Setup, Sign, View
 from marketsim.policies.procurement import terms
 from marketsim.supply.quote import Quote
+from marketsim.units import UNLIMITED
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Memory:
 
     history: demand.History = field(default_factory=demand.History)
     placed: list[tuple[str, int, int]] = field(default_factory=list)  # offer, instances, end in seconds
+    at_once: dict[tuple[str, int], int] = field(default_factory=dict)  # (offer, instant) -> instances
 
     def there_at(self, view: View, offer: str, t_s: int) -> int:
         """Instances of an offer, delivered or on their way, whose contract has not ended by a time."""
@@ -31,9 +33,17 @@ class Memory:
         mine = sum(count for name, count, end_s in self.placed if name == offer and view.now_s < end_s)
         return max(view.committed(offer) + view.ordered(offer) - mine, 0)
 
+    def room(self, view: View, offer: str, most: int | None) -> int:
+        """Instances that can still be committed to where there are `most` in all; UNLIMITED where there is no limit."""
+        if most is None:
+            return UNLIMITED
+        just_said = self.at_once.get((offer, view.now_s), 0)  # the market knows it only after the review
+        return max(most - view.committed(offer) - view.ordered(offer) - just_said, 0)
+
     def place(self, outlook: Outlook, instances: int) -> Action:
         """The action, remembered with its expected end."""
         offer, now, quote = outlook.offer, outlook.seen.now_s, outlook.quote
+        self.at_once[offer.id, now] = self.at_once.get((offer.id, now), 0) + instances
         if offer.kind in terms.BOUGHT:
             return Buy(offer.id, instances, outlook.because())
         self.placed.append((offer.id, instances, now + quote.lead_s + quote.span_s))
@@ -45,7 +55,8 @@ class Outlook:
     """One offer on the day of a review.
 
     useful_s: of the quote's span, what lies before the horizon. worth_usd: what the cheapest on-demand takes for an
-    instance-hour of it. there: instances committed that will be there when an order of today comes.
+    instance-hour of it. there: instances committed that will be there when an order of today comes. room: instances
+    that can still be committed to.
     """
 
     offer: OfferFacts
@@ -54,6 +65,11 @@ class Outlook:
     worth_usd: float
     seen: Seen
     there: int
+    room: int = UNLIMITED
+
+    def blocks(self, instances: float) -> int:
+        """The greatest whole number of blocks within a number of instances and within the room, in instances."""
+        return terms.whole_blocks(min(instances, self.room), self.quote.block_instances)
 
     def because(self) -> Because:
         """Why an order pays, in the figures of the day; orders are few, so that it is always said."""
@@ -107,4 +123,5 @@ def look(
     worth_usd = demand.market_usd(view, setup, offer, {key: float(part.sum()) for key, part in parts.items()})
     seen = Seen(sum(parts.values(), np.zeros(steps)), step_s, view.now_s, offer.index)
     there = memory.there_at(view, offer.id, view.now_s + told.lead_s)
-    return Outlook(offer, told, useful_s, worth_usd, seen, there)
+    room = memory.room(view, offer.id, told.most_instances)
+    return Outlook(offer, told, useful_s, worth_usd, seen, there, room)

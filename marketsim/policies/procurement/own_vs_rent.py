@@ -81,7 +81,7 @@ class Rule:
         others = self._others_usd(own, rent, used)
         bought = self._cheapest(view, own, used, others)
         said: list[Action] = []
-        more = terms.whole_blocks(bought - own.there, own.quote.block_instances)
+        more = own.blocks(bought - own.there)
         if more:
             said.append(self.memory.place(own, more))
         if rent is not None:
@@ -102,7 +102,8 @@ class Rule:
         block = own.quote.block_instances
         best, least = 0, 0.0
         saved = np.cumsum(others * (1 - self.margin) - own.quote.usd_per_busy_hour * used * block)
-        for blocks in range(1, len(used) + 1):
+        most = (own.there + own.room) // block  # at a site there may be no more room
+        for blocks in range(1, min(len(used), most) + 1):
             keep_s = min(self.keep_s, own.useful_s)
             told = view.quote(self.own.id, keep_s, blocks * block)
             assert told is not None
@@ -115,7 +116,7 @@ class Rule:
         """Layers above what is owned that are used often enough for a contract."""
         paying = int(np.count_nonzero(used > rent.critical_share)) * own.quote.block_instances
         above = (paying - owned) * own.offer.shape.gpus / rent.offer.shape.gpus - rent.there
-        missing = terms.whole_blocks(above, rent.quote.block_instances)
+        missing = rent.blocks(above)
         return [self.memory.place(rent, missing)] if missing else []
 
 

@@ -58,5 +58,5 @@ class Rule:
             return ()
         block = seen.quote.block_instances
         level = reservation.newsvendor(samples / block, seen.critical_share) * block
-        missing = terms.whole_blocks(level - seen.there, block)
+        missing = seen.blocks(level - seen.there)
         return [self.memory.place(seen, missing)] if missing else ()

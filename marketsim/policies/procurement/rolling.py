@@ -99,9 +99,10 @@ class Rule:
         said: list[Action] = []
         for one, amount in zip(known, first, strict=True):
             gpus = one.offer.shape.gpus / lead.offer.shape.gpus
-            blocks = int(np.floor(amount / gpus / one.quote.block_instances + 0.5))
-            if blocks:
-                said.append(self.memory.place(one, blocks * one.quote.block_instances))
+            blocks = float(np.floor(amount / gpus / one.quote.block_instances + 0.5))
+            more = one.blocks(blocks * one.quote.block_instances)
+            if more:
+                said.append(self.memory.place(one, more))
         return said
 
 
