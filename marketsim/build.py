@@ -30,8 +30,16 @@ OWN = ("datacenter", "edge", "token_api", "serverless")  # what goes out of thes
 def build(scenario: Scenario, replication: int = 0, seed: int | None = None, mirrored: bool = False) -> World:
     """The world of one replication; the same for every policy, on every machine.
 
-    mirrored: the other half of an antithetic pair, thrown with 1 - u for each u. Raises InputError for a data file
-    that is wrong, PriceError for a price that is missing.
+    seed: of all dice, the scenario's where not given. mirrored: the other half of an antithetic pair, thrown with 1 - u
+    for each u. Raises InputError for a data file that is wrong, PriceError for a price that is missing.
+
+    >>> import marketsim as ms
+    >>> scenario = ms.load("speech", ["horizon=2 w"])
+    >>> world = ms.build_world(scenario, replication=3)
+    >>> world.horizon_s, [offer.id for offer in world.offers][:2]
+    (1209600, ['aws-p4d', 'aws-p4de'])
+    >>> ms.build_world(scenario, 3).exogenous_hash == world.exogenous_hash  # the same throw of the same dice
+    True
     """
     throw = throw_of(scenario, replication, seed, mirrored)
     jobs, services = _demands(scenario, throw)
@@ -139,7 +147,13 @@ def levers_of(scenario: Scenario, throw: Throw) -> Mapping[str, DrawnLever]:
 
 
 def policy_of(scenario: Scenario, name: str) -> Policy:
-    """A policy of the scenario as the engine takes it. Raises InputError for a name it does not have."""
+    """A policy of the scenario as the engine takes it. Raises InputError for a name it does not have.
+
+    >>> import marketsim as ms
+    >>> policy = ms.policy_of(ms.load("speech"), "spot-first")
+    >>> policy.name, type(policy.placement).__name__
+    ('spot-first', 'SpotGreedy')
+    """
     if name not in scenario.policies:
         hint = nearest(name, scenario.policies)
         raise InputError(Fault("no policy has this name", got=name, allowed=", ".join(scenario.policies), hint=hint))

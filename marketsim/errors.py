@@ -63,13 +63,29 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 class MarketsimError(Exception):
-    """The root: it ran, and failed."""
+    """The root: it ran, and failed. `exit_code` is what the command line ends with.
+
+    >>> import marketsim as ms
+    >>> try:
+    ...     ms.load("speech", ["horizon=0 d"])
+    ... except ms.MarketsimError as error:
+    ...     print(type(error).__name__, error.exit_code)
+    InputError 2
+    """
 
     exit_code = 1
 
 
 class InputError(MarketsimError):
-    """Something supplied is wrong. Holds one `Fault` or several, told all at once."""
+    """Something supplied is wrong. Holds one `Fault` or several, told all at once.
+
+    >>> import marketsim as ms
+    >>> try:
+    ...     ms.load("speech", ["seed=-1", "start=never"])
+    ... except ms.InputError as error:
+    ...     [fault.key for fault in error.faults]
+    ['seed', 'start']
+    """
 
     exit_code = 2
 
@@ -99,11 +115,30 @@ def _restored(kind: type[InputError], faults: tuple[Fault, ...]) -> InputError:
 
 
 class PriceError(InputError):
-    """A price is missing."""
+    """A price is missing; it is never taken for 0.
+
+    >>> import marketsim as ms
+    >>> try:
+    ...     ms.build_world(ms.load("speech", ["supply.aws-t4.usd_per_gpu_hour={kind: catalogue}",
+    ...                                       "supply.aws-t4.provider=Nobody"]))
+    ... except ms.PriceError as error:
+    ...     error.faults[0].key
+    'supply.aws-t4.usd_per_gpu_hour'
+    """
 
 
 class PolicyError(InputError):
-    """A policy asked for something impossible."""
+    """A policy asked for something impossible; the message names the policy and the second.
+
+    >>> import marketsim as ms
+    >>> class Careless:
+    ...     name = "careless"
+    ...     def decide(self, view):
+    ...         return [ms.Start(job.id, "no-such-offer") for job in view.waiting()]
+    >>> ms.simulate(ms.build_world(ms.load("speech", ["horizon=2 w"])), Careless())
+    Traceback (most recent call last):
+    marketsim.errors.PolicyError: policy careless at ... s: ...
+    """
 
     def __init__(self, policy: str, what: str, at_s: int | None = None) -> None:
         when = "" if at_s is None else f" at {at_s} s"
@@ -111,7 +146,12 @@ class PolicyError(InputError):
 
 
 class MissingExtra(MarketsimError):
-    """An optional package is not installed."""
+    """An optional package is not installed; the message is the line that installs it.
+
+    >>> import marketsim as ms
+    >>> str(ms.MissingExtra("python-pptx", "deck"))
+    "python-pptx is not installed; install it with: pip install 'marketsim[deck]'"
+    """
 
     exit_code = 3
 

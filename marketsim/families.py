@@ -37,7 +37,18 @@ FAMILIES = {
 
 
 def kinds(family: str) -> Mapping[str, Any]:
-    """The table of a family, empty where it has none yet. Raises InputError for an unknown family."""
+    """Name -> kind of one family of `FAMILIES`: a class with settings, or an object for metrics, charts and importers.
+
+    Raises InputError for an unknown family. `marketsim list` prints them with every setting, its unit and default.
+
+    >>> import marketsim as ms
+    >>> list(ms.kinds("supply"))
+    ['on_demand', 'spot', 'rental', 'capacity_block', 'datacenter', 'edge', 'serverless', 'token_api']
+    >>> ms.kinds("queue")["edf"]().blocking
+    'skipping'
+    >>> ms.kinds("metrics")["utilization"].unit
+    'share'
+    """
     if family not in FAMILIES:
         hint = errors.nearest(family, FAMILIES)
         raise InputError(Fault("no such family", got=family, allowed=", ".join(FAMILIES), hint=hint))

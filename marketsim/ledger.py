@@ -135,7 +135,19 @@ class Table:
 
 @dataclass
 class Ledger:
-    """All tables of one run, its end, and what the tables' numbers stand for."""
+    """All tables of one run, its end, and what the tables' numbers stand for.
+
+    A table of `TABLES` is an attribute; its columns are whole numbers, shape (rows,): seconds, micro-dollars,
+    milli-GPU-seconds, and indices into the world's jobs and offers or into `ACCOUNTS` and `CAUSES`.
+
+    >>> import marketsim as ms
+    >>> scenario = ms.load("speech", ["horizon=2 w"])
+    >>> ledger = ms.simulate(ms.build_world(scenario), ms.policy_of(scenario, "cloud-only"))
+    >>> len(ledger.started) == int(sum(ledger.stopped.column("attempt") > 0))  # each start has one stop
+    True
+    >>> list(ledger.released.frame().columns)
+    ['t_s', 'instance', 'cause']
+    """
 
     policy: str = ""
     horizon_s: int = 0

@@ -17,7 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """A step function. `times_s` (n,) whole, increasing, from 0; `values` (n,) finite, in the unit of its owner."""
+    """A step function. `times_s` (n,) whole, increasing, from 0; `values` (n,) finite, in the unit of its owner.
+
+    Raises ValueError for times and values that are not that.
+
+    >>> import marketsim as ms
+    >>> price = ms.Path.steps([(0, 2.0), (3600, 3.0)])  # USD an hour
+    >>> price.at(3599), price.at(3600), price.integral(0, 7200) / 3600
+    (2.0, 3.0, 5.0)
+    """
 
     times_s: NDArray[np.int64]
     values: NDArray[np.float64]

@@ -51,7 +51,18 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 class Scenario(settings.Settings):
-    """One question to the simulator. Every field but `name`, `demand` and `supply` has a default that runs."""
+    """One question to the simulator. Every field but `name`, `demand` and `supply` has a default that runs.
+
+    Frozen; its fields are the keys of a scenario file, durations whole seconds. `load` and `check` make one.
+
+    >>> import marketsim as ms
+    >>> scenario = ms.load("speech")
+    >>> scenario.horizon // 3600, list(scenario.demand)
+    (8760, ['pretrain', 'customers', 'calls'])
+    >>> dearer = scenario.changed({"supply.aws-p4d.usd_per_gpu_hour": 3.5})
+    >>> dearer.digest == scenario.digest
+    False
+    """
 
     schema_version: Literal[1] = Field(default=1, description="version of these keys")
     name: str = Field(min_length=1, max_length=LONGEST_NAME, description="shown in titles; names the results folder")
@@ -217,7 +228,18 @@ def usual_policies(offers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load(path: str | os.PathLike[str], edits: Iterable[str] = ()) -> Scenario:
-    """The scenario of a YAML file, with edits such as `supply.own.pue=1.4`. Raises InputError with all its faults."""
+    """The scenario of a YAML file, or of a bare name such as `startup` that comes with marketsim.
+
+    edits: changes by dotted path as `--set` takes them, `supply.own.pue=1.4`. Raises InputError with all its faults.
+
+    >>> import marketsim as ms
+    >>> scenario = ms.load("speech", ["horizon=2 w", "seed=7"])
+    >>> scenario.name, scenario.horizon, scenario.seed
+    ('speech', 1209600, 7)
+    >>> ms.load("speech", ["horizon=2"])
+    Traceback (most recent call last):
+    marketsim.errors.InputError: --set horizon=2: horizon: a duration needs a number and one of the units s, min, ...
+    """
     return read(path, edits)[0]
 
 
@@ -234,7 +256,21 @@ def loads(text: str, folder: str | os.PathLike[str] | None = None, file: str | N
 
 
 def check(data: Mapping[str, Any], folder: str | os.PathLike[str] | None = None) -> Scenario:
-    """The scenario of plain data such as a scenario file holds. Raises InputError with all its faults."""
+    """The scenario of plain data such as a scenario file holds. Raises InputError with all its faults.
+
+    folder: what file names in it are relative to; None where it names none.
+
+    >>> import marketsim as ms
+    >>> fine_tuning = {"kind": "training", "arrivals": {"kind": "poisson", "per_day": 4}, "run_hours": 6}
+    >>> cloud = {"kind": "on_demand", "provider": "AWS", "shape": {"gpu": "H100", "gpus": 8}, "usd_per_gpu_hour": 4}
+    >>> scenario = ms.check({"name": "small", "demand": {"tune": fine_tuning}, "supply": {"cloud": cloud}})
+    >>> list(scenario.policies)  # none were given: the usual ones for what there is
+    ['cheapest', 'on-demand-only']
+    >>> ms.check({"name": "small", "demand": {"tune": fine_tuning}, "suply": {"cloud": cloud}})
+    Traceback (most recent call last):
+    marketsim.errors.InputError: suply: unknown key. Did you mean supply?
+    supply: is missing
+    """
     return _checked(plain_yaml.Document(data), pathlib.Path(folder).resolve() if folder is not None else None)
 
 
@@ -245,7 +281,17 @@ def to_data(scenario: Scenario) -> dict[str, Any]:
 
 
 def dump(scenario: Scenario) -> str:
-    """YAML text of `to_data`."""
+    """YAML text that `load` reads back as the same scenario, with every default and preset written out.
+
+    >>> import marketsim as ms
+    >>> import pathlib, tempfile
+    >>> scenario = ms.load("speech")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder) / "again.yaml"
+    ...     _ = file.write_text(ms.dump(scenario), encoding="utf-8")
+    ...     ms.load(file) == scenario
+    True
+    """
     return plain_yaml.dump(to_data(scenario))
 
 

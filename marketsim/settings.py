@@ -38,6 +38,12 @@ def _sequence(annotation: Any) -> type | None:
 _UNIONS = (Annotated, Union, UnionType)
 
 
+def _without_example(schema: dict[str, Any]) -> None:
+    """A description for editors: what a docstring says, without the Python that shows it."""
+    if "description" in schema:
+        schema["description"] = schema["description"].split("\n\n>>> ")[0]
+
+
 class Settings(BaseModel):
     """Frozen, strict, and closed: an unknown key is an error, never silently a default."""
 
@@ -48,6 +54,7 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         arbitrary_types_allowed=True,
         ser_json_inf_nan="null",
+        json_schema_extra=_without_example,
     )
 
     @field_validator("*", mode="before")

@@ -25,6 +25,12 @@ class Dice:
 
     mirrored: every uniform u is thrown as 1 - u, the other half of an antithetic pair; what takes a whole `stream` is
     thrown as it is.
+
+    >>> import marketsim as ms
+    >>> dice = ms.Dice(seed=1, replication=4)
+    >>> few, more = dice.uniforms("arrivals", 3), dice.uniforms("arrivals", 5)  # shape (3,) and (5,), in [0, 1)
+    >>> bool((few == more[:3]).all()), dice.keyed("outage", 7, 2) == dice.keyed("outage", 7, 2)
+    (True, True)
     """
 
     seed: int

@@ -22,7 +22,14 @@ from marketsim.units import DAY_S
 
 @dataclass(frozen=True)
 class Order:
-    """Instances committed before the run starts: signed or bought `age_s` ago, delivered at second 0."""
+    """Instances committed before the run starts: signed or bought `age_s` ago, delivered at second 0.
+
+    term_s: of a contract; None for what is bought, or for the offer's usual term.
+
+    >>> import marketsim as ms
+    >>> ms.Order("own", instances=4, age_s=180 * 86_400)
+    Order(offer='own', instances=4, age_s=15552000, term_s=None)
+    """
 
     offer: str
     instances: int
@@ -74,7 +81,25 @@ class Clock:
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Everything a run is given. horizon_s: arrivals and services end; drain_s: the most that unfinished jobs get."""
+    """Everything a run is given. horizon_s: arrivals and services end; drain_s: the most that unfinished jobs get.
+
+    `build_world` makes one of a scenario; a study makes its own of job columns and offers. Raises ValueError where two
+    offers have one id.
+
+    >>> import marketsim as ms
+    >>> hour = 3_600_000  # milli-GPU-seconds: one GPU for an hour
+    >>> jobs = ms.JobTable(
+    ...     needs=(ms.Need("train", reference_gpu="H100"),),
+    ...     need=[0, 0], arrival_s=[0, 600], work=[2 * hour, hour], estimate=[hour, hour], deadline_s=[7200, 6000],
+    ... )
+    >>> one, price = ms.Path.constant(1), ms.Path.constant(3.6)  # instances; USD an hour
+    >>> cloud = ms.Offer("cloud", "on_demand", ms.Shape("H100"), launchable=one, keepable=one, price=price)
+    >>> world = ms.World(horizon_s=86_400, jobs=jobs, offers=(cloud,))
+    >>> fifo, place = ms.kinds("queue")["fifo"](), ms.kinds("placement")["on_demand_only"]()
+    >>> numbers = ms.measure(world, ms.simulate(world, ms.Policy("in order", fifo, place)))
+    >>> numbers["total_cost_usd"], numbers["missed_deadline_share"]  # three hours; the second job ends at 10,800 s
+    (10.8, 0.5)
+    """
 
     horizon_s: int
     jobs: JobTable

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from marketsim import i18n
 from marketsim.i18n.locale import Locale, Said, locale_of
 
 if TYPE_CHECKING:
@@ -45,15 +46,33 @@ class Figures:
     """
 
     table: pd.DataFrame
-    message: Said
-    alt: Said
-    notes: tuple[Said, ...] = ()
+    message: Said | str
+    alt: Said | str
+    notes: tuple[Said | str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A kind of chart. needs: the tables without which it cannot be drawn; doc: one English sentence."""
+    """A kind of chart. needs: the tables without which it cannot be drawn; doc: one English sentence.
+
+    figures: from tables to what is shown; raises NothingToDraw. paint: puts that on a sheet. Sentences are `said(key)`
+    where they are translated (`marketsim/i18n`), else plain text; so is the question, which is `doc` until then.
+
+    >>> import marketsim as ms
+    >>> from marketsim.charts.chart import Figures
+    >>> def figures(tables):
+    ...     table = tables["ranking"][["policy", "mean"]]
+    ...     return Figures(table, f"{table['policy'].iloc[0]} is the cheapest", "a bar a policy")
+    >>> def paint(sheet, figures):
+    ...     sheet.axes(left=1.5).barh(figures.table["policy"], figures.table["mean"])
+    >>> bars = ms.Chart("bars", "what does each policy cost?", ("ranking",), figures, paint)
+    >>> from marketsim.report.tables import of_results
+    >>> results = ms.run(ms.load("speech", ["horizon=2 w"]), ["cloud-only", "spot-first"], replications=2)
+    >>> shown = bars.figures(of_results(results))
+    >>> bars.draw(shown, "square").get_size_inches().tolist(), bars.alt(shown)  # inches
+    ([5.0, 5.0], 'bars: spot-first is the cheapest a bar a policy')
+    """
 
     name: str
     doc: str
@@ -63,14 +82,19 @@ class Chart:
     uses: tuple[str, ...] = ()  # tables that add to it where they are there
 
     @property
-    def question(self) -> Said:
+    def question(self) -> Said | str:
         """The question it answers."""
-        return Said(f"chart.{self.name}.question")
+        return self._said("question", f"{self.doc[:1].upper()}{self.doc[1:]}")
 
     @property
-    def title(self) -> Said:
+    def title(self) -> Said | str:
         """What it is called in a list."""
-        return Said(f"chart.{self.name}.title")
+        return self._said("title", self.name.replace("_", " "))
+
+    def _said(self, what: str, plain: str) -> Said | str:
+        """A sentence that is translated, or plain English for a chart that nobody has put into words yet."""
+        key = f"chart.{self.name}.{what}"
+        return Said(key) if key in i18n.KINDS["en"] else plain
 
     def fits(self, tables: Tables) -> bool:
         """Whether all tables that it needs are there and hold rows."""

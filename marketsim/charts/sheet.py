@@ -35,8 +35,8 @@ class Sheet:
         size: str,
         locale: Locale,
         figures: Figures | None,
-        question: Said,
-        notes: Sequence[Said],
+        question: Said | str,
+        notes: Sequence[Said | str],
         stamp: str,
     ) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -44,6 +44,11 @@ class Need:
     workload: name of the demand it belongs to. instances x milli (thousandths of a GPU on each instance) is the gang;
     residency: the classes it may run in, None for anywhere. family: names the column of GPU speeds that applies.
     usd_per_late_day is charged for each started day past the deadline, up to usd_at_most.
+
+    >>> import marketsim as ms
+    >>> two_machines = ms.Need("pretrain", instances=2, milli=8_000, interconnect="fabric", usd_per_late_day=500.0)
+    >>> two_machines.gang_milli  # 16 GPUs
+    16000
     """
 
     workload: str
@@ -80,7 +85,16 @@ class JobTable:
     long each job stays in the queue, where they differ from their needs'. think_s: of a closed loop, where people wait
     for one job before they submit the next: the job is submitted that long after its last predecessor has ended, or not
     at all from the horizon on. Its arrival_s is then the earliest that can be, as if nothing took any time, and its
-    deadline keeps its distance from the submission.
+    deadline keeps its distance from the submission. Raises ValueError for columns that do not fit together.
+
+    >>> import marketsim as ms
+    >>> hour = 3_600_000  # milli-GPU-seconds: one GPU for an hour
+    >>> jobs = ms.JobTable(
+    ...     needs=(ms.Need("train", reference_gpu="H100"),),
+    ...     need=[0, 0], arrival_s=[0, 600], work=[2 * hour, hour], estimate=[hour, hour], deadline_s=[7200, 6000],
+    ... )
+    >>> len(jobs), jobs.arrival_s.dtype, jobs.work.shape
+    (2, dtype('int64'), (2,))
     """
 
     needs: tuple[Need, ...]
@@ -223,6 +237,12 @@ class Service:
     that one replica serves within the objective, by GPU name; a GPU that is not named cannot serve it.
     input_tokens, output_tokens: means a request, for offers that sell tokens; None where it has none.
     usd_per_lost_request: value lost with a request not served. usd_revenue_per_request: earned with one that is.
+
+    >>> import marketsim as ms
+    >>> by_day = ms.Path.steps([(0, 2.0), (28_800, 10.0), (64_800, 2.0)])  # requests a second
+    >>> chat = ms.Service("chat", by_day, ms.Need("chat"), {"H100": 4.0}, usd_per_lost_request=0.01)
+    >>> chat.requests_per_s.integral(0, 86_400)  # requests of the day
+    460800.0
     """
 
     name: str

@@ -152,7 +152,17 @@ class Limits:
 
 
 def read(folder: str | os.PathLike[str]) -> Results:
-    """The results of a folder, for `compare` and `report`. Raises InputError for one that is not whole."""
+    """The results of a folder that `run` or `marketsim run` wrote. Raises InputError for one that is not whole.
+
+    >>> import marketsim as ms
+    >>> import tempfile
+    >>> scenario = ms.load("speech", ["horizon=2 w"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = ms.run(scenario, ["cloud-only"], replications=2, out=folder)
+    ...     again = ms.read_results(folder)
+    >>> again.to_json() == made.to_json()
+    True
+    """
     base = pathlib.Path(folder)
     try:
         stamp = json.loads((base / STAMP).read_text(encoding="utf-8"))

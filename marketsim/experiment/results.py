@@ -43,6 +43,18 @@ class Results:
     objective: what `best` means, as `minimize` and `subject_to`; None takes the usual rule. stamp: what belongs to the
     numbers (versions, seed, digest). warnings: what a reader of the numbers must know. antithetic: replications 2 k and
     2 k + 1 are a pair, and only the means of whole pairs are independent observations.
+
+    >>> import marketsim as ms
+    >>> results = ms.run(ms.load("speech", ["horizon=2 w"]), ["cloud-only", "spot-first"], replications=3)
+    >>> cell = results.cell("cloud-only", "total_cost_usd")  # mean and its interval in USD, n replications
+    >>> cell["low"] < cell["mean"] < cell["high"], cell["n"]
+    (True, 3)
+    >>> list(results.column("cloud-only", "missed_deadline_share"))  # replication -> value
+    [0, 1, 2]
+    >>> results.summary(["total_cost_usd"]).shape  # a row a policy: the mean, and half of its interval
+    (2, 2)
+    >>> [one.policy for one in results.differences("total_cost_usd", to="cloud-only")]
+    ['spot-first']
     """
 
     name: str

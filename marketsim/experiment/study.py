@@ -21,6 +21,8 @@ from marketsim.experiment.statistics.interval import t_interval
 from marketsim.experiment.statistics.stopping import Until
 from marketsim.experiment.store import Store
 from marketsim.experiment.task import Outcome, Pair, Row, ScenarioTask, Task
+from marketsim.policies.policy import refused
+from marketsim.scenario import Scenario
 
 MOST_REPLICATIONS = 100_000
 
@@ -48,6 +50,9 @@ class Plan:
                     Fault("replications: out of range", got=str(asked), allowed=f"1 to {MOST_REPLICATIONS:,}")
                 )
             return cls(asked)
+        if not hasattr(asked, "at_most"):
+            allowed = f"a whole number from 1 to {MOST_REPLICATIONS:,}, or a Plan"
+            raise InputError(Fault("replications: not a number", got=str(asked), allowed=allowed))
         until = getattr(asked, "until", None)
         if until is None:
             return cls(asked.at_most)
@@ -243,7 +248,16 @@ def run_study(
     pairs, whose means are the observations; their number is then even.
 
     Raises InputError for what is supplied wrong. A replication that fails is in the results' `failures`.
+
+    >>> import marketsim as ms
+    >>> scenario = ms.load("speech", ["horizon=2 w"])
+    >>> results = ms.run(scenario, ["cloud-only", "spot-first"], replications=3, seed=1)
+    >>> results.policies, results.failures
+    (('cloud-only', 'spot-first'), ())
+    >>> results.best().order[0]
+    'spot-first'
     """
+    _supplied(scenario, seed)
     names, objects = chosen(scenario, policies)
     task = ScenarioTask(scenario, scenario.seed if seed is None else seed, objects, tuple(metrics), antithetic)
     confidence = scenario.experiment.confidence
@@ -286,6 +300,15 @@ def run_study(
             store.close()
 
 
+def _supplied(scenario: Any, seed: Any) -> None:
+    """Raise InputError for what is no scenario or no seed."""
+    if not isinstance(scenario, Scenario):
+        allowed = "a Scenario, as load(path) and check(data) give it"
+        raise InputError(Fault(f"a {type(scenario).__name__} is no scenario", key="scenario", allowed=allowed))
+    if seed is not None and not (isinstance(seed, int) and 0 <= seed < 2**63):
+        raise InputError(Fault("out of range", key="seed", got=str(seed), allowed="a whole number from 0 to 2^63 - 1"))
+
+
 def chosen(scenario: Any, policies: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
     """The names to run, in order, and the user's own objects by name. Raises InputError for an unknown name."""
     if policies is None:
@@ -302,6 +325,9 @@ def chosen(scenario: Any, policies: Any) -> tuple[tuple[str, ...], dict[str, Any
     if not names or len(set(names)) != len(names):
         raise InputError("policies need at least one name, and each name once")
     for name, one in pairs:
+        fault = None if one is None else refused(one)
+        if fault is not None:
+            raise InputError(replace(fault, key=f"policies.{name}"))
         if one is None and name not in scenario.policies:
             hint = nearest(name, scenario.policies)
             allowed = ", ".join(scenario.policies)

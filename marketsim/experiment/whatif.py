@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 def what_if(scenario: Any, edits: points.Edits | Iterable[str], **how: Any) -> tuple[Results, Results]:
     """The results of the scenario and of the changed one. edits: as `Scenario.changed` takes them.
 
-    how: policies, replications, seed, runner, progress, as `run_points` takes them. Policies must be in both.
+    how: policies, replications, seed, runner, progress, as `run_points` takes them. Policies must be in both. Both meet
+    the same dice. Raises InputError for a setting that the scenario does not have.
+
+    >>> import marketsim as ms
+    >>> scenario = ms.load("speech", ["horizon=2 w"])
+    >>> half = {"supply.aws-p4d.usd_per_gpu_hour": 1.0}
+    >>> base, changed = ms.what_if(scenario, half, policies=["cloud-only"], replications=3)
+    >>> [one.value < 0 for one in ms.compare(base, changed, ["total_cost_usd"])]  # changed - base, in USD
+    [True]
     """
     return tuple(points.run_points(scenario, [{}, edits if isinstance(edits, dict) else list(edits)], **how))  # type: ignore[return-value, list-item]
 
@@ -42,7 +50,15 @@ def changes(base: Results, changed: Results, metrics: Sequence[str] | None = Non
 def compare_results(first: Results, second: Results, metrics: Sequence[str] | None = None) -> list[compare.Difference]:
     """second - first for two results folders: paired where the dice were the same (one seed), else by Welch.
 
-    What cannot be compared at all is for `comparable.check` to refuse.
+    What cannot be compared at all is for `comparable.check` to refuse. Amounts are in each metric's own unit.
+
+    >>> import marketsim as ms
+    >>> scenario = ms.load("speech", ["horizon=2 w"])
+    >>> first = ms.run(scenario, ["cloud-only"], replications=3)
+    >>> second = ms.run(scenario.changed(["supply.aws-p4d.usd_per_gpu_hour=8.0"]), ["cloud-only"], replications=3)
+    >>> change = ms.compare(first, second, ["total_cost_usd"])[0]
+    >>> change.value > 0, change.n, change.low <= change.value <= change.high
+    (True, 3, True)
     """
     if comparable.paired(first, second):
         return changes(first, second, metrics)

@@ -281,7 +281,23 @@ class Figures(Settings):
 
 
 class Lever(Kind):
-    """The contract: `published()` is a kind's own; the rest follows from it."""
+    """The contract: `published()` is a kind's own; the rest follows from it.
+
+    Levels are `Effect`s, whose ratios are before over after: size 2 is half the bytes. Raises ValueError where neither
+    a published figure nor the user's own says what the one-off work takes; it is never free.
+
+    >>> import marketsim as ms
+    >>> from typing import Literal
+    >>> from marketsim.levers.lever import Effect
+    >>> class HalfTheLayers(ms.Lever):
+    ...     kind: Literal["half_the_layers"] = "half_the_layers"
+    ...     def published(self):
+    ...         label, own = "half the layers", {"decode": {"H100": 1.9}, "work": self.work_or(None)}
+    ...         return (Effect(label, metric="top1", before=0.76, change=-0.02, se=0.004, size_ratio=2.0, **own),)
+    >>> lever = HalfTheLayers(target="chat", one_off={"gpu_hours": 200.0, "gpu": "H100"})
+    >>> lever.levels()[0].speedup("decode", "H100"), lever.one_off_job().run_s // 3600
+    (1.9, 200)
+    """
 
     applies_to: ClassVar[type] = Service  # or Need: what the technique changes
     needs_files: ClassVar[bool] = False  # levels() can be asked only of what `prepared` returns

@@ -15,7 +15,17 @@ from marketsim.world import World
 def measure(world: World, ledger: Ledger, more: Sequence[Metric] = ()) -> dict[str, float | None]:
     """All metrics and breakdowns of a run, and the user's own; None where one is undefined.
 
-    Raises ValueError for a number that is not finite: it is never carried into a mean.
+    Units are the metrics' own: `marketsim list metrics` prints them. A breakdown is `name/label`. Raises ValueError for
+    a number that is not finite: it is never carried into a mean.
+
+    >>> import marketsim as ms
+    >>> scenario = ms.load("speech", ["horizon=2 w"])
+    >>> world = ms.build_world(scenario)
+    >>> numbers = ms.measure(world, ms.simulate(world, ms.policy_of(scenario, "cloud-only")))
+    >>> numbers["jobs"] == len(world.jobs), 0 <= numbers["utilization"] <= 1
+    (True, True)
+    >>> round(numbers["cost_usd/offer/aws-p4de-spot"], 2)  # this policy holds no spot instance
+    0.0
     """
     measured = Measured(world, ledger)
     out: dict[str, float | None] = {}

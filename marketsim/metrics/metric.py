@@ -19,7 +19,19 @@ Direction = Literal["lower", "higher"]
 
 @dataclass(frozen=True)
 class Metric:
-    """One number. direction: which way is better, None where neither is."""
+    """One number. direction: which way is better, None where neither is; of: the number of a run, None for undefined.
+
+    `Measured` lays a run out as columns: attempts, leases, and each job's fate, shape (jobs,).
+
+    >>> import marketsim as ms
+    >>> import numpy as np
+    >>> def latest_h(run):
+    ...     return float(np.max(run.tardiness_s)) / 3600 if len(run.world.jobs) else None
+    >>> latest = ms.Metric("latest_h", "h", "lower", "tardiness of the job that is latest", latest_h)
+    >>> results = ms.run(ms.load("speech", ["horizon=2 w"]), ["cloud-only"], replications=2, metrics=[latest])
+    >>> results.cell("cloud-only", "latest_h")["mean"] >= 0
+    True
+    """
 
     name: str
     unit: str

@@ -230,8 +230,9 @@ class JobView(Protocol):
     >>> class Patient:
     ...     name = "patient"
     ...     def decide(self, view):
-    ...         late = [job for job in view.waiting() if view.now_s + view.run_s(job, "aws-p4d") >= job.deadline_s]
-    ...         return [ms.Start(job.id, "aws-p4d") for job in late if view.can_start(job, "aws-p4d")][:1]
+    ...         able = [job for job in view.waiting() if view.can_start(job, "aws-p4de")]
+    ...         due = [job for job in able if view.now_s + 2 * view.run_s(job, "aws-p4de") >= job.deadline_s]
+    ...         return [ms.Start(due[0].id, "aws-p4de")] if due else [ms.WakeAt(view.now_s + 3_600)] if able else []
     >>> ms.simulate(ms.build_world(ms.load("speech", ["horizon=2 w"])), Patient()).policy
     'patient'
     """
@@ -303,6 +304,11 @@ class OfferFacts:
 class Setup:
     """The facts of a run that do not change, handed to `bind`.
 
+    tenants: names, by `JobView.tenant`. explain: whether rules say why; ordinary runs do without, and are faster.
+
+    speed_ppm[need][offer] is 0 where the need cannot run; transfer_s[need][offer]: seconds in which its data are moved.
+    replica_requests_per_s[service][offer] is 0 where a replica cannot serve.
+
     >>> import marketsim as ms
     >>> class Cheapest:
     ...     name = "cheapest-on-demand"
@@ -318,11 +324,6 @@ class Setup:
     >>> world = ms.build_world(ms.load("speech", ["horizon=2 w"]))
     >>> ms.measure(world, ms.simulate(world, Cheapest()))["jobs_finished"] > 0
     True
-
-    tenants: names, by `JobView.tenant`. explain: whether rules say why; ordinary runs do without, and are faster.
-
-    speed_ppm[need][offer] is 0 where the need cannot run; overhead_s[need][offer] is boot plus data transfer.
-    replica_requests_per_s[service][offer] is 0 where a replica cannot serve.
     """
 
     horizon_s: int

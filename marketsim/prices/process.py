@@ -36,7 +36,26 @@ class Asked:
 
 
 class PriceProcess(Kind):
-    """One kind of price. `draw` is all that a world needs; the rest serves `check` and `list`."""
+    """One kind of price. `draw` is all that a world needs; the rest serves `check` and `list`.
+
+    A kind's fields are its settings; its `kind` is what a scenario calls it once it stands in `marketsim.prices.KINDS`.
+
+    >>> import marketsim as ms
+    >>> from typing import Literal
+    >>> class HalfAtNight(ms.PriceProcess):
+    ...     kind: Literal["half_at_night"] = "half_at_night"
+    ...     usd: float
+    ...     def draw(self, throw, asked):
+    ...         steps = [(day + at, self.usd * share) for day in range(0, throw.end_s + 1, 86_400)
+    ...                  for at, share in ((0, 0.5), (21_600, 1.0))]
+    ...         return ms.Path.steps(steps)
+    >>> from marketsim.prices.process import Asked
+    >>> from marketsim.throw import Throw
+    >>> week = Throw(ms.Dice(seed=1), horizon_s=604_800, end_s=604_800)
+    >>> path = HalfAtNight(usd=4.0).draw(week, Asked("cloud"))
+    >>> path.at(3_600), path.mean(0, 86_400)  # USD per GPU-hour
+    (2.0, 3.5)
+    """
 
     def draw(self, throw: Throw, asked: Asked) -> Path:
         """USD per GPU-hour from second 0 to at least throw.end_s, every value above 0.

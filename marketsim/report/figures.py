@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import pathlib
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from marketsim import charts
 from marketsim.charts import saving
-from marketsim.charts.chart import SIZES
+from marketsim.charts.chart import SIZES, Size
+from marketsim.errors import Fault, InputError, nearest
 from marketsim.experiment import folder as folders
 from marketsim.experiment.results import Results
 from marketsim.i18n.locale import Locale
 from marketsim.report import document
 from marketsim.report.document import Document, Drawn
 from marketsim.report.html import Map
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write(
@@ -64,3 +69,31 @@ def _files_of(one: Drawn, locale: Locale, stamp: str) -> dict[str, bytes]:
         out[f"{name}.{size}.svg"] = saving.svg(figure, f"{name.replace('_', '-')}-{size}", message, alt).encode()
     out[f"{name}.csv"] = folders.frame_text(one.figures.table).encode()
     return out
+
+
+def draw(
+    results: Results | str | pathlib.Path, chart: str, size: Size = "wide", lang: str | Locale = "en", **more: Any
+) -> Figure:
+    """One chart of results or of a results folder, as a matplotlib Figure that no global state knows.
+
+    chart: a name of `kinds("charts")`; size: wide, square or slide; more: as `document.of` takes it, for instance
+    `scenario`, without which charts of a single run cannot be drawn. Raises InputError for another name, and where the
+    results hold nothing that the chart could show.
+
+    >>> import marketsim as ms
+    >>> results = ms.run(ms.load("speech", ["horizon=2 w"]), ["cloud-only", "spot-first"], replications=3)
+    >>> figure = ms.draw(results, "distribution")
+    >>> figure.get_size_inches().tolist()
+    [8.0, 4.5]
+    >>> ms.draw(results, "distributions")
+    Traceback (most recent call last):
+    marketsim.errors.InputError: chart: no such chart (got distributions); allowed: ... Did you mean distribution?
+    """
+    if chart not in charts.KINDS:
+        hint = nearest(chart, charts.KINDS)
+        raise InputError(Fault("no such chart", key="chart", got=chart, allowed=", ".join(charts.KINDS), hint=hint))
+    made = document.of(results, lang, **more)
+    for one in made.drawn:
+        if one.chart.name == chart:
+            return one.chart.draw(one.figures, size, made.locale, made.stamp_line)
+    raise InputError(Fault("the results hold nothing that it could show", key=f"chart {chart}"))

@@ -102,7 +102,24 @@ class EgressTier(Settings):
 
 
 class OfferKind(Kind):
-    """What all offers say: who, where, for whom, and what moving data costs there."""
+    """What all offers say: who, where, for whom, and what moving data costs there.
+
+    A kind of one's own adds settings and `build`; `MachineKind` has those of instances, with shape, boot and outages.
+
+    >>> import marketsim as ms
+    >>> from typing import Literal
+    >>> class Lent(ms.OfferKind):
+    ...     kind: Literal["lent"] = "lent"
+    ...     instances: int = 2
+    ...     def build(self, id, throw, finance):
+    ...         there, free = ms.Path.constant(self.instances), ms.Path.constant(0.0)
+    ...         where = self.place(id, finance)
+    ...         return ms.Offer(**where, shape=ms.Shape("V100-32GB"), launchable=there, keepable=there, price=free)
+    >>> from marketsim.supply.kind import FinanceFacts
+    >>> offer = Lent(provider="a university").build("lab", None, FinanceFacts())
+    >>> offer.id, offer.provider, offer.launchable.at(0)  # instances
+    ('lab', 'a university', 2.0)
+    """
 
     provider: str = Field(default="own", min_length=1, max_length=64, description="who is paid")
     zone: str = Field(default="", max_length=64, description="the provider's name for the place")

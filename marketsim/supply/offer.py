@@ -185,6 +185,12 @@ class Offer:
     gb_out_tiers: (GB a month up to which, USD a GB) of data taken out of the provider, in place of usd_per_gb_out.
     usd_per_gb_month_storage: of copies kept here, None for the world's. down: spans in which the provider is down as a
     whole, or gone; the paths and the outage law have them too, tokens have nothing else.
+
+    >>> import marketsim as ms
+    >>> four, price = ms.Path.constant(4), ms.Path.constant(3.6)
+    >>> cloud = ms.Offer("cloud", "on_demand", ms.Shape("H100"), launchable=four, keepable=four, price=price)
+    >>> cloud.price.at(0), cloud.refuses(ms.Need("train", milli=2_000))
+    (3.6, 'needs 2 GPUs on one instance, the shape has 1')
     """
 
     id: str

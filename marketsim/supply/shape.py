@@ -10,7 +10,14 @@ from marketsim.units import MILLI
 
 @dataclass(frozen=True)
 class Shape:
-    """One instance. memory_gb is per GPU; largest_gang instances share a fabric, 1 for none."""
+    """One instance. memory_gb is per GPU; largest_gang instances share a fabric, 1 for none.
+
+    >>> import marketsim as ms
+    >>> ms.Shape("H100", gpus=8).milli
+    8000
+    >>> ms.Shape("L4", memory_gb=24.0).refuses(ms.Need("train", memory_gb_per_gpu=60.0))
+    'needs 60 GB a GPU, L4 has 24'
+    """
 
     gpu: str
     gpus: int = 1
