@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from marketsim import dotted, metrics, plain_yaml, units
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from marketsim.scenario import Scenario
 
 
-def faults_of(scenario: Scenario, data: Mapping[str, Any]) -> list[Fault]:
-    """All disagreements, each with the dotted path of the setting that is wrong. data: what the user wrote."""
+def faults_of(scenario: Scenario, data: Mapping[str, Any], full: Callable[[], Mapping[str, Any]]) -> list[Fault]:
+    """All disagreements, each with the dotted path of the setting that is wrong.
+
+    data: what the user wrote; full: makes the same with every default, asked for only where it is needed.
+    """
     checks = (_policies, _offers, _levers, _credits, _held, _backlog, _metrics)
     found = [fault for check in checks for fault in check(scenario)]
-    return found + list(_sources(scenario, data))
+    return found + list(_sources(scenario, data, full))
 
 
 def _unknown(what: str, path: str, name: str, known: Any) -> Fault:
@@ -241,17 +244,15 @@ def _metrics(scenario: Scenario) -> Iterator[Fault]:
         yield _unknown("policy", "experiment.replications.until.to", until.to, scenario.policies)
 
 
-def _sources(scenario: Scenario, data: Mapping[str, Any]) -> Iterator[Fault]:
+def _sources(scenario: Scenario, data: Mapping[str, Any], full: Callable[[], Mapping[str, Any]]) -> Iterator[Fault]:
     """A source names a figure of this scenario, written or default."""
-    from marketsim.scenario import to_data
-
-    full: Any = None
+    whole: Mapping[str, Any] | None = None
     for path in scenario.sources:
         try:
             if dotted.get(data, path) is not dotted.MISSING:
                 continue
-            full = full or to_data(scenario)
-            if dotted.get(full, path) is not dotted.MISSING:
+            whole = whole or full()
+            if dotted.get(whole, path) is not dotted.MISSING:
                 continue
         except ValueError:
             pass

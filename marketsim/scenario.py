@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
@@ -316,7 +317,7 @@ def _checked(document: plain_yaml.Document, folder: pathlib.Path | None) -> Scen
     except InputError as error:  # raised by a validator, which knows no file
         found += [faults.placed(fault, document) for fault in error.faults]
     if scenario is not None:
-        names = crosschecks.faults_of(scenario, document.data)
+        names = crosschecks.faults_of(scenario, document.data, partial(to_data, scenario))
         found += [
             faults.placed(fault, document, of_key=fault.key.startswith("sources.")) for fault in names if fault.key
         ]
