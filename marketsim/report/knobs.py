@@ -66,8 +66,8 @@ def sliders(scenario: Scenario) -> tuple[Slider, ...]:
     return tuple(found[:MOST_SLIDERS])
 
 
-def slider(scenario: Scenario, path: str, values: Sequence[float]) -> Slider:
-    """A slider over values that are given; the scenario's own is put among them.
+def slider(scenario: Scenario, path: str, values: Sequence[float], beside: Sequence[str] = ()) -> Slider:
+    """A slider over values that are given; the scenario's own is put among them. beside: paths of the other sliders.
 
     Raises InputError where there is no number at the path.
     """
@@ -80,7 +80,7 @@ def slider(scenario: Scenario, path: str, values: Sequence[float]) -> Slider:
         raise InputError(Fault("a slider moves over numbers", key=path, got=", ".join(map(str, values))))
     kept = tuple(sorted({float(own), *map(float, values)}))
     whole = all(float(value).is_integer() for value in (own, *values)) and isinstance(own, int)
-    return Slider(path, kept, kept.index(float(own)), whole)
+    return Slider(path, kept, kept.index(float(own)), whole, _along(path, numbers, beside))
 
 
 def telling(
@@ -116,9 +116,14 @@ def _slider(path: str, value: float, numbers: Mapping[str, float], shares: Seque
     own = float(value) if whole else float(f"{value:.6g}")
     steps = [float(round(value * step)) if whole else float(f"{value * step:.6g}") for step in shares]
     kept = tuple(sorted({own, *(max(one, least) for one in steps)}))
+    return Slider(path, kept, kept.index(own), whole, _along(path, numbers))
+
+
+def _along(path: str, numbers: Mapping[str, float], beside: Sequence[str] = ()) -> tuple[tuple[str, float], ...]:
+    """The P90 beside a median, which moves in proportion so that the spread stays; not where it has its own slider."""
     upper = path.removesuffix("median") + "p90"
-    also = ((upper, numbers[upper]),) if path.endswith(".median") and upper in numbers else ()
-    return Slider(path, kept, kept.index(own), whole, also)
+    moves = path.endswith(".median") and upper in numbers and upper not in beside
+    return ((upper, numbers[upper]),) if moves else ()
 
 
 def _list_prices(scenario: Scenario) -> dict[str, float]:

@@ -87,6 +87,14 @@ def test_a_median_moves_with_its_tail(tiny_scenario):
     }
 
 
+def test_a_median_that_is_asked_for_takes_its_tail_along_unless_that_has_a_slider_of_its_own(tiny_scenario):
+    median, tail = ("demand.work.work_gpu_hours.median", "demand.work.work_gpu_hours.p90")
+    moved = knobs.slider(tiny_scenario, median, [8.0])
+    assert moved.edits(1) == {median: 8.0, tail: 24.0}
+    assert knobs.slider(tiny_scenario, median, [8.0], [median, tail]).edits(1) == {median: 8.0}
+    assert knobs.slider(tiny_scenario, tail, [20.0]).edits(1) == {tail: 20.0}
+
+
 def test_the_swings_of_a_grid_are_those_of_its_ends_alone():
     swings = handmade.grid().swings()
     made = handmade.grid()
