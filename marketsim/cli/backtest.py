@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketsim.cli import console, options
+from marketsim.cli import console, idle, options
 
 if TYPE_CHECKING:
     from marketsim.billing.backtest import Month, Report
@@ -53,6 +53,8 @@ def command(
     from marketsim.cli.reading import bill_of, present
     from marketsim.experiment import folder
 
+    if edits and keep:
+        idle.refuse("with --set: the verdict is of changed settings, and is not written into the scenario", "keep")
     present(scenario)  # the verdict goes into it, so a name of a shipped one will not do
     found, _ = scenarios.read(scenario, edits)
     bill = bill_of(bills)
@@ -67,6 +69,8 @@ def command(
         console.say(json.dumps(_document(report, kept), allow_nan=False))
     else:
         _show(report, kept)
+        if keep and edits:
+            console.note("not written into the scenario: with --set the verdict is of changed settings", quiet)
         console.say(f"Picture: {drawn}")
     return 0 if kept.passed else 1
 

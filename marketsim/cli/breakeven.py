@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketsim.cli import console, options
+from marketsim.cli import console, idle, options
 
 if TYPE_CHECKING:
     from marketsim.experiment.hosting import HostOrBuy
@@ -62,12 +62,16 @@ def command(
     policies change places along a setting of SCENARIO; --policy twice names the two.
     """
     if not over:
+        idle.refuse("without --over", "workers", "cluster", "policies", "metric", "count")
+        if by == "horizon" and len(_counts(gpus)) > 1 and idle.given("gpus"):
+            raise click.UsageError("--gpus: the map by horizon is of one fleet")
         _map(scenario, edits, replications, seed, by, _counts(gpus), ways, as_json, quiet, picture)
         return
+    idle.refuse("with --over", "by", "gpus", "ways", "picture")
     from marketsim.cli.studying import asked, metric_of, settings_of
     from marketsim.experiment.sweep import break_evens, sweep
 
-    settings, wanted = settings_of(over)
+    settings, wanted = settings_of(over, "count")
     with asked(scenario, edits, policies, replications, seed, workers, quiet) as study:
         name = metric_of(study.scenario, metric)
         swept = sweep(

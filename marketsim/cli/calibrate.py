@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from marketsim.cli import console
+from marketsim.cli import console, idle
 
 
 @click.command("calibrate")
@@ -21,6 +21,8 @@ def command(out: pathlib.Path, quick: bool, seeds: int | None, data: pathlib.Pat
     """
     from marketsim.levers.calibrate.run import calibrate
 
+    if quick:
+        idle.refuse("with --quick, which takes small digits that come with scikit-learn", "data")
     frames = calibrate(out, quick=quick, seeds=seeds, data_path=data)
     for name, frame in frames.items():
         console.say(f"{name}: {len(frame)} rows")

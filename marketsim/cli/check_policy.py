@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from marketsim.cli import console, options
+from marketsim.cli import console, idle, options
 
 if TYPE_CHECKING:
     from marketsim.world import World
@@ -35,6 +35,8 @@ def command(file: pathlib.Path, against: pathlib.Path | None, days: int, seed: i
     from marketsim.experiment.trial_world import trial_world
     from marketsim.policy_file import FilePolicy
 
+    if against is None:
+        idle.refuse("without --scenario", "days", "seed")
     policy = FilePolicy(file)
     worlds = {"trial world 1": trial_world(0), "trial world 2": trial_world(1)}
     if against is not None:

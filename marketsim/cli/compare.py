@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketsim.cli import console, options
+from marketsim.cli import console, idle, options
 
 if TYPE_CHECKING:
     from marketsim.experiment.compare import Difference
@@ -50,10 +50,14 @@ def command(
     from marketsim.cli.reading import scenario_of
     from marketsim.experiment import comparable, folder, whatif
 
+    if second is not None and (risk or throws):
+        raise click.UsageError("--risk and --controls are of one results folder")
+    if risk and throws:
+        raise click.UsageError("one of --risk and --controls at a time")
+    if not throws:
+        idle.refuse("without --controls", "data")
     one = folder.read(first)
     if second is not None:
-        if risk or throws:
-            raise click.UsageError("--risk and --controls are of one results folder")
         other = folder.read(second)
         for note in comparable.check(one, other, metrics):
             console.note(f"note: {note}", quiet)

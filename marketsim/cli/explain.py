@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketsim.cli import console, options
+from marketsim.cli import console, idle, options
 
 if TYPE_CHECKING:
     from marketsim.experiment.explain import Decision, Explained, Option
@@ -64,6 +64,8 @@ def command(
     if picture is not None and (job is None or picture.suffix not in (".png", ".svg")):
         allowed = "a name that ends in .png or .svg, for a --job"
         raise InputError(Fault("--picture: there is no such picture", got=str(picture), allowed=allowed))
+    if job is not None:
+        idle.refuse("with --job", "slot")
     slot_s = slot_of(slot)
     scenario, seed, name, antithetic = _asked(results, policy, data)
     throw, mirrored = divmod(replication, 2) if antithetic else (replication, 0)

@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from marketsim.cli import console, options
+from marketsim.cli import console, idle, options
 
 
 @click.command("export")
@@ -54,6 +54,7 @@ def command(
         throw, mirrored = divmod(replication, 2) if results.antithetic else (replication, 0)
         found = found.changed(edits) if edits else found
     else:
+        idle.refuse("of a scenario, beside whose file its data are looked for", "data")
         found, throw, mirrored = scenario.load(source, edits), replication, 0
         name = policy or next(iter(found.policies))
     chosen = build.policy_of(found, name)

@@ -7,7 +7,7 @@ import re
 
 import click
 
-from marketsim.cli import console, options
+from marketsim.cli import console, idle, options
 
 
 @click.command("fit")
@@ -45,8 +45,16 @@ def command(
     """
     from marketsim.cli.reading import present
 
-    if draws is not None and kind != "workload":
-        raise click.UsageError("--draws are of a workload")
+    of_kind = {
+        "prices": ("on_demand", "process", "per"),
+        "availability": ("gap",),
+        "workload": ("tenant", "draws", "at"),
+    }
+    idle.refuse(f"on {kind}", *(name for other, names in of_kind.items() if other != kind for name in names))
+    if kind == "availability":
+        idle.refuse("on availability", "picture")
+    if draws is None:
+        idle.refuse("without --draws", "at")
     if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+", at):
         raise click.UsageError("--at is a key with dots, such as demand.fitted")
     for path in (file, *([on_demand] if on_demand else [])):

@@ -7,7 +7,7 @@ import re
 
 import click
 
-from marketsim.cli import console
+from marketsim.cli import console, idle
 
 
 @click.command("init")
@@ -27,6 +27,7 @@ def command(
     """
     name = name if name is not None else file.stem
     if bills or usage is not None:
+        idle.refuse("with --from-bill", "template")
         _from_bill(file, name, bills, usage)
     else:
         _from_shipped(file, name, template)

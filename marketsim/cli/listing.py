@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from marketsim.cli import console
+from marketsim.cli import console, idle
 
 CATALOGUE = ("provider", "gpu", "gpus_per_instance", "region", "ondemand_usd_gpu_hour", "spot_usd_gpu_hour",
              "commit1y_usd_gpu_hour", "commit3y_usd_gpu_hour", "price_date", "source")  # fmt: skip
@@ -33,6 +33,8 @@ def command(family: str | None, words: tuple[str, ...], as_json: bool, form: str
     """
     from marketsim import families
 
+    if form != "json" and idle.given("form"):
+        idle.refuse(f"with --format {form}", "as_json")
     as_json = as_json or form == "json"
     if words and family not in ("gpus", "prices"):
         raise click.UsageError("words choose rows of `list gpus` and `list prices` only")

@@ -69,7 +69,7 @@ data = click.option(
     type=click.Path(path_type=pathlib.Path, file_okay=False),
     help="Folder of the scenario's data files, which results do not keep.",
 )
-OVER = "A setting and the values it takes, as supply.own.pue=1.1..1.6:5; may be repeated."
+OVER = "A setting and its values, as supply.own.pue=1.1..1.6; in a sweep 1.1..1.6:5 takes five; may be repeated."
 over = click.option(
     "--over",
     "over",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from marketsim.cli import console, options, pictures
+from marketsim.cli import console, idle, options, pictures
 
 if TYPE_CHECKING:
     from marketsim.report.knobs import Slider
@@ -28,7 +28,7 @@ FEW = 4  # replications of a cell, where none are asked for
     "over",
     multiple=True,
     metavar="KEY=LOW..HIGH|A,B,C",
-    help="Run what-ifs for a slider over this setting instead; may be repeated.",
+    help="Run what-ifs for a slider over this setting instead; may be repeated. A median takes its P90 along.",
 )
 @click.option("-n", "--replications", type=click.IntRange(1, 1_000), help=f"Of each what-if; {FEW} where not given.")
 @options.workers
@@ -56,7 +56,11 @@ def command(
     from marketsim import report
     from marketsim.cli.reading import scenario_of
 
-    if sliders or over:
+    if over:
+        idle.refuse("with --over, which names the settings", "sliders")
+    if not (sliders or over):
+        idle.refuse("without --sliders or --over", "replications", "workers", "policies")
+    else:
         _what_ifs(results, scenario_of(results, data), over, policies, replications or FEW, workers, quiet)
     more = {} if data is None else {"scenario": scenario_of(results, data)}
     console.say(str(report.write(results, form, out, lang, **more)))
@@ -93,4 +97,5 @@ def _given(found: Scenario, over: tuple[str, ...]) -> list[Slider]:
     from marketsim.report import knobs
 
     pairs = [points.setting(text) for text in over]
-    return [knobs.slider(found, one.path, one.grid(count or 3)) for one, count in pairs]
+    paths = [one.path for one, _ in pairs]
+    return [knobs.slider(found, one.path, one.grid(count or 3), paths) for one, count in pairs]

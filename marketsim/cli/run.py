@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketsim.cli import console, interrupts, options, pictures
+from marketsim.cli import console, idle, interrupts, options, pictures
 
 if TYPE_CHECKING:
     from marketsim.cli.gates import Gate
@@ -93,6 +93,12 @@ def command(
     from marketsim.experiment.study import chosen, run_study
     from marketsim.policy_file import FilePolicy
 
+    if cluster not in (None, "local"):
+        idle.refuse("on a cluster that has its own", "workers")
+    if begin == "fresh":
+        idle.refuse("with --fresh, which takes no rows", "force")
+    if as_json and plain:
+        idle.refuse("with --json and --no-pictures", "lang")
     found, _ = checked(scenario, edits, quiet, seed)
     conditions = _gates(gates)
     plan = replications if until is None else _plan(until, replications, found)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from marketsim.cli import console, options
+from marketsim.cli import console, idle, options
 
 
 @click.command("show")
@@ -28,6 +28,7 @@ def command(thing: str, path: str | None, edits: tuple[str, ...]) -> None:
     if path_of.suffix in (".yaml", ".yml") or path_of.exists() or thing in shipped.names():
         _scenario(thing, path, edits)
     else:
+        idle.refuse("on a kind: they are of a scenario", "path", "edits")
         _kind(thing)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketsim.cli import console, options
+from marketsim.cli import console, idle, options
 from marketsim.cli import run as running
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def asked(
     chosen(found, list(policies) or None)
     for warning in replayed(ScenarioTask(found, found.seed if seed is None else seed), replications or FEW):
         console.note(f"warning: {warning}", quiet)
-    runner = runners.make(workers, click.get_current_context().meta.get(options.CLUSTER))
+    cluster = click.get_current_context().meta.get(options.CLUSTER)
+    if cluster not in (None, "local"):
+        idle.refuse("on a cluster that has its own", "workers")
+    runner = runners.make(workers, cluster)
     try:
         with running.progress(quiet) as bar:
             how = {"replications": replications or FEW, "seed": seed, "runner": runner, "progress": bar}
@@ -71,12 +74,26 @@ def slot_of(slot: str) -> int:
     return slot_s
 
 
-def settings_of(texts: tuple[str, ...]) -> tuple[list[Setting], int | None]:
-    """Settings of `--over`, and the count that one of them asks for."""
+def settings_of(
+    texts: tuple[str, ...], points_of: str | None = None, listed: bool = True
+) -> tuple[list[Setting], int | None]:
+    """Settings of `--over`, and the count that they ask for. points_of: the parameter that gives it otherwise.
+
+    listed: whether a list of values is taken as it is. Raises UsageError for a count that would have no effect.
+    """
     from marketsim.experiment import points
 
     pairs = [points.setting(text) for text in texts]
-    counts = [count for _, count in pairs if count is not None]
+    counts = sorted({count for _, count in pairs if count is not None})
+    if counts and points_of is None:
+        raise click.UsageError(f"--over: no effect of :{counts[0]} here, where no count of values is asked for")
+    if len(counts) > 1:
+        words = " and ".join(f":{count}" for count in counts)
+        raise click.UsageError(f"--over: all settings take one count of values, and {words} are given")
+    if points_of is not None and counts:
+        idle.refuse(f"beside --over ...:{counts[0]}", points_of)
+    if points_of is not None and listed and all(one.values for one, _ in pairs):
+        idle.refuse("where --over lists its values", points_of)
     return [one for one, _ in pairs], max(counts, default=None)
 
 

@@ -45,7 +45,7 @@ def command(
     from marketsim.experiment import folder
     from marketsim.experiment.sweep import sweep
 
-    settings, wanted = settings_of(over)
+    settings, wanted = settings_of(over, "count", how == "grid")
     with asked(scenario, edits, policies, replications, seed, workers, quiet) as study:
         name = metric_of(study.scenario, metric)
         run: dict[str, Any] = {**study.how, "policies": list(policies) or None}

@@ -459,7 +459,7 @@ def test_every_verb_of_studies_runs_on_a_cluster_where_one_is_named(
         return runners.Serial()
 
     monkeypatch.setattr(runners, "make", make)
-    over = ("--over", "supply.cloud.usd_per_gpu_hour=1.0..2.0:2")
+    over = ("--over", "supply.cloud.usd_per_gpu_hour=1.0,2.0")
     rest = ("tiny.yaml", "-n", "2", "-q", "--cluster", "tcp://host:8786")
     assert run("what-if", *rest, "--set", "supply.cloud.usd_per_gpu_hour=3")[0] == 0
     assert run("sweep", *rest, *over)[0] == 0
