@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_worlds import HORIZON_S, PLACEMENTS, policies, worlds
-from small_worlds import Job, checkpointed, market, need, own, rules, spot, steps, world
+from small_worlds import Job, checkpointed, market, need, own, rules, spot, steps, story, world
 
 from marketsim.demand.job import Checkpoint
 from marketsim.engine.run import run
@@ -92,6 +92,15 @@ def test_the_same_in_a_crowd(kind: str, blocking: str) -> None:
             asleep = rules(PLACEMENTS[kind], queue=queue, blocking=blocking)
             awake = rules(Sleepless(PLACEMENTS[kind]), queue=queue, blocking=blocking)
             assert rows(run(made, asleep)) == rows(run(made, awake))
+
+
+def test_a_start_may_bring_what_a_later_one_in_the_queue_was_refused_for() -> None:
+    """On spot a launch of 40 s would make the long job late; the short one, first in the queue, launches for both."""
+    made = world([Job(0, 100, deadline_s=150), Job(10, 10)], [spot(gpus=2, boot_s=40), market()])
+    waits = PLACEMENTS["cheapest_feasible"]
+    for inner in (waits, Sleepless(waits)):
+        told = story(made, rules(inner, queue="sjf", blocking="skipping"))
+        assert [(one.offer, one.start_s) for job in (0, 1) for one in told[job]] == [("spot", 10), ("spot", 10)]
 
 
 def test_steady_rules_are_those_tested_here() -> None:
