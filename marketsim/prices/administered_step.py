@@ -30,7 +30,7 @@ class AdministeredStep(DrawnPrice):
 
     kind: Literal["administered_step"] = "administered_step"
     level: Positive = Field(description="long-run level: USD per GPU-hour, or share of the price of ratio_to")
-    steps_per_year: Positive = Field(le=400, description="mean number of changes a year")
+    steps_per_year: float = Field(gt=0, le=400, description="mean number of changes a year")
     least_time: PositiveDuration = Field(default=Seconds(28 * DAY_S), description="shortest time between two changes")
     sizes: tuple[float, ...] = Field(description="quantiles of a change of the logarithm, evenly spaced from 0 to 1")
     pull: float = Field(default=0.15, ge=0, lt=1, description="share of the gap to `level` that a change also closes")

@@ -88,7 +88,7 @@ class Bootstrap(DrawnPrice):
 
     kind: Literal["bootstrap"] = "bootstrap"
     level: Positive = Field(description="long-run level: USD per GPU-hour, or share of the price of ratio_to")
-    sd_per_day: Positive = Field(le=2, description="standard deviation of a day's change of the logarithm")
+    sd_per_day: float = Field(gt=0, le=2, description="standard deviation of a day's change of the logarithm")
     mean_block: PositiveDuration = Field(
         default=Seconds(MEAN_BLOCK_DAYS * DAY_S), description="mean length of a block of measured changes"
     )

@@ -24,7 +24,7 @@ from marketsim.path import Path
 from marketsim.prices.drawn import grid
 from marketsim.prices.ou import ou_values
 from marketsim.prices.process import Asked
-from marketsim.settings import Kind, NonNegative, Positive, PositiveDuration, Seconds
+from marketsim.settings import Kind, Positive, PositiveDuration, Seconds
 from marketsim.throw import Throw
 from marketsim.tilt import tilt
 from marketsim.units import DAY_S, HOUR_S
@@ -68,8 +68,8 @@ class Elasticity(Influence):
     """Price = base x (1 + own / spare) ^ elasticity."""
 
     kind: Literal["elasticity"] = "elasticity"
-    elasticity: NonNegative = Field(
-        le=10, description="relative rise of the price per relative rise of use; 0 for none"
+    elasticity: float = Field(
+        ge=0, le=10, description="relative rise of the price per relative rise of use; 0 for none"
     )
     spare_instances: Positive = Field(
         description="spare capacity of the provider in instances that own use competes for"
@@ -122,16 +122,18 @@ class Clearing(Influence):
     """
 
     kind: Literal["clearing"] = "clearing"
-    spare_instances: Positive = Field(le=1e6, description="mean spare capacity in instances")
-    background_instances: NonNegative = Field(le=1e6, description="mean demand of the others in instances")
+    spare_instances: float = Field(gt=0, le=1e6, description="mean spare capacity in instances")
+    background_instances: float = Field(ge=0, le=1e6, description="mean demand of the others in instances")
     reservation_median: Positive = Field(description="median reservation price as a share of the list price")
-    reservation_sigma: Positive = Field(le=3, description="standard deviation of the logarithm of reservation prices")
-    floor: Positive = Field(default=0.10, le=1, description="lowest price as a share of the list price")
-    spare_sd: NonNegative = Field(default=0.3, le=2, description="long-run sd of the logarithm of spare capacity")
-    demand_sd: NonNegative = Field(default=0.3, le=2, description="long-run sd of the logarithm of the others' demand")
+    reservation_sigma: float = Field(
+        gt=0, le=3, description="standard deviation of the logarithm of reservation prices"
+    )
+    floor: float = Field(default=0.10, gt=0, le=1, description="lowest price as a share of the list price")
+    spare_sd: float = Field(default=0.3, ge=0, le=2, description="long-run sd of the logarithm of spare capacity")
+    demand_sd: float = Field(default=0.3, ge=0, le=2, description="long-run sd of the logarithm of the others' demand")
     half_life: PositiveDuration = Field(default=Seconds(2 * DAY_S), description="time in which either forgets half")
     step: PositiveDuration = Field(default=Seconds(HOUR_S), description="time between two clearings")
-    bid: Positive = Field(default=1.0, le=10, description="most the startup pays, as a share of the list price")
+    bid: float = Field(default=1.0, gt=0, le=10, description="most the startup pays, as a share of the list price")
 
     def bind(self, throw: Throw, asked: Asked, base: Path) -> Influenced:
         """base: the list price in USD per GPU-hour. A tight market has more demand for less capacity."""

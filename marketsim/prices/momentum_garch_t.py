@@ -70,7 +70,7 @@ class MomentumGarchT(DrawnPrice):
     kind: Literal["momentum_garch_t"] = "momentum_garch_t"
     level: Positive = Field(description="level at second 0 where `start` is not given")
     rho: float = Field(gt=-1, lt=1, description="share of a day's change that comes again the next day")
-    sd_per_day: Positive = Field(le=2, description="long-run standard deviation of a day's innovation")
+    sd_per_day: float = Field(gt=0, le=2, description="long-run standard deviation of a day's innovation")
     a: Share = Field(description="weight of yesterday's squared innovation in today's variance")
     b: Share = Field(description="weight of yesterday's variance")
     nu: float = Field(gt=2, le=1000, description="degrees of freedom; the smaller, the heavier the tails")

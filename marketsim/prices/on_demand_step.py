@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from marketsim.path import Path
 from marketsim.prices.catalogue import look_up
 from marketsim.prices.process import Asked, PriceProcess
-from marketsim.settings import NonNegative, UsdPerGpuHour
+from marketsim.settings import UsdPerGpuHour
 from marketsim.streams import exponential
 from marketsim.throw import Throw
 from marketsim.units import YEAR_S
@@ -28,7 +28,7 @@ class OnDemandStep(PriceProcess):
         default=None, description="USD per GPU-hour at second 0; the catalogue's if not given"
     )
     instance: str | None = Field(default=None, description="the provider's name of the instance, for the catalogue")
-    changes_per_year: NonNegative = Field(le=50, description="mean number of changes a year")
+    changes_per_year: float = Field(ge=0, le=50, description="mean number of changes a year")
     sizes: tuple[float, ...] = Field(description="quantiles of a change of the logarithm, evenly spaced from 0 to 1")
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {

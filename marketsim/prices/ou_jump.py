@@ -50,7 +50,7 @@ class JumpReversion(DrawnPrice):
     )
     kappa_per_day: NonNegative = Field(description="speed of reversion a day")
     sigma_per_sqrt_day: NonNegative = Field(description="volatility a square root of a day between jumps")
-    jumps_per_day: NonNegative = Field(le=50, description="mean number of jumps a day")
+    jumps_per_day: float = Field(ge=0, le=50, description="mean number of jumps a day")
     jump_mean: float = Field(default=0.0, ge=-5, le=5, description="mean jump, of the logarithm or the level")
     jump_sd: NonNegative = Field(description="standard deviation of a jump")
     scale: Literal["log", "level"] = Field(default="log", description="whether the logarithm or the level reverts")

@@ -15,7 +15,7 @@ from marketsim.path import Path
 from marketsim.prices.bootstrap import walk
 from marketsim.prices.drawn import DrawnPrice, grid, reflected
 from marketsim.prices.process import Asked
-from marketsim.settings import NonNegative, Positive
+from marketsim.settings import Positive
 from marketsim.streams import Floats, normal
 from marketsim.throw import Throw
 from marketsim.units import DAY_S
@@ -44,11 +44,11 @@ class RegimeVolatility(DrawnPrice):
 
     kind: Literal["regime_vol"] = "regime_vol"
     level: Positive = Field(description="long-run level: USD per GPU-hour, or share of the price of ratio_to")
-    sd_calm: NonNegative = Field(le=2, description="standard deviation of a calm day's change of the logarithm")
-    sd_busy: NonNegative = Field(le=2, description="the same on a busy day")
+    sd_calm: float = Field(ge=0, le=2, description="standard deviation of a calm day's change of the logarithm")
+    sd_busy: float = Field(ge=0, le=2, description="the same on a busy day")
     days_calm: float = Field(ge=1, le=10_000, description="mean length of calm times in days")
     days_busy: float = Field(ge=1, le=10_000, description="mean length of busy times in days")
-    kappa_per_day: NonNegative = Field(default=0.007, lt=1, description="pull to the level a day")
+    kappa_per_day: float = Field(default=0.007, ge=0, lt=1, description="pull to the level a day")
 
     # Medians over aws_fitted_parameters_given_only.csv (rs_s0, rs_s1, rs_d0, rs_d1), calm and active halves.
     presets: ClassVar[dict[str, dict[str, Any]]] = {
