@@ -34,25 +34,35 @@ from typing import Any
 
 from analysis.common import ROOT, Tally
 
-RUN = ("tests/engine", "tests/test_second_model.py", "tests/laws")
-STATISTICS = ("tests/experiment/test_statistics.py",)
-PRICES = ("tests/prices/test_price_laws.py", "tests/prices/test_price_presets.py", "tests/prices/test_every_price.py")
+RUN = ("tests/engine", "tests/test_second_model.py")
+STATISTICS = ("tests/experiment/test_statistics_by_hand.py", "tests/experiment/test_statistics.py")
+PRICES = (
+    "tests/prices/test_price_volatility.py",
+    "tests/prices/test_price_laws.py",
+    "tests/prices/test_price_presets.py",
+    "tests/prices/test_every_price.py",
+)
+BOUGHT = "tests/supply/test_supply_in_a_run.py"
 
 # the tests of each file, nearest first: they stop at the first that fails
 TARGETS: dict[str, tuple[str, ...]] = {
     "marketsim/engine/attempts.py": ("tests/engine/test_progress.py", *RUN),
     "marketsim/engine/leases.py": ("tests/engine/test_lease_bills.py", *RUN),
-    "marketsim/engine/orders.py": ("tests/engine/test_queue_and_policies.py", *RUN, "tests/test_every_placement.py"),
+    "marketsim/engine/orders.py": ("tests/engine/test_contracts_in_a_run.py", *RUN, BOUGHT),
     "marketsim/engine/outages.py": ("tests/engine/test_outages_in_a_run.py", *RUN),
     "marketsim/engine/pool.py": ("tests/engine/test_places.py", *RUN),
     "marketsim/engine/progress.py": ("tests/engine/test_progress.py", *RUN),
-    "marketsim/engine/run.py": ("tests/engine/test_instant_order.py", *RUN, "tests/supply/test_supply_in_a_run.py"),
+    "marketsim/engine/run.py": ("tests/engine/test_instant_order.py", *RUN, BOUGHT),
     "marketsim/engine/serving.py": ("tests/engine/test_services_in_a_run.py", *RUN),
-    "marketsim/engine/view.py": ("tests/engine/test_queue_and_policies.py", *RUN, "tests/policies"),
+    "marketsim/engine/view.py": (
+        "tests/engine/test_queue_and_policies.py",
+        *RUN,
+        "tests/policies/test_procurement_rules.py",
+    ),
     "marketsim/engine/waiting.py": ("tests/engine/test_waiting_lines.py", "tests/test_every_queue_rule.py", *RUN),
     "marketsim/ledger.py": ("tests/test_ledger.py", "tests/metrics", "tests/experiment/test_explain.py"),
-    "marketsim/metrics/books.py": ("tests/metrics", "tests/laws"),
-    "marketsim/policies/scaling.py": ("tests/engine/test_services_in_a_run.py", "tests/policies", *RUN),
+    "marketsim/metrics/books.py": ("tests/metrics", BOUGHT),
+    "marketsim/policies/scaling.py": ("tests/engine/test_services_in_a_run.py", *RUN),
     "marketsim/prices/drawn.py": PRICES,
     "marketsim/prices/momentum_garch_t.py": (*PRICES, "tests/prices/test_price_fit.py"),
     "marketsim/prices/ou.py": PRICES,
@@ -205,7 +215,7 @@ def copied(tests: Sequence[str]) -> Iterator[None]:
         skipped = shutil.ignore_patterns(".*", "__pycache__", "*.out", "*.png", "build", "dist")
         shutil.copytree(ROOT, there, ignore=skipped)
         shared = Path(os.environ.get("MARKETSIM_SHARED", ROOT.parent / "shared"))
-        os.environ |= {"PYTHONPATH": str(there), "MARKETSIM_SHARED": str(shared)}
+        os.environ |= {"PYTHONPATH": str(there), "MARKETSIM_SHARED": str(shared), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         with contextlib.chdir(there):
             # compiled once, found again by what is in a file and not by its second
             compileall.compile_dir("marketsim", quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
