@@ -67,7 +67,6 @@ class Attempts:
         transfer_s = self._transfer_s[job.need_index][index]
         if transfer_s or need.data_gb:
             ready_s = self._copies.bring(job, pool, ready_s, transfer_s)
-            pool.gained = True  # the data are nearer now
         checkpoint = need.checkpoint
         overhead_s = checkpoint.restart_s if job.attempt else checkpoint.start_s
         attempt = job.attempt = job.attempt + 1

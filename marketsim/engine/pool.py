@@ -34,7 +34,6 @@ class Pool:
         "busy_milli_s",
         "by_seat",
         "committed",
-        "gained",
         "gang",
         "index",
         "installed_from_s",
@@ -61,7 +60,6 @@ class Pool:
         self.index = index
         self.milli = offer.shape.milli
         self.gang = offer.shape.largest_gang
-        self.gained = False  # whether more may be had here than when those who wait were last asked
         self.launchable = 0
         self.quota = UNLIMITED if offer.quota is None else offer.quota
         self.metered = 0
@@ -95,10 +93,7 @@ class Pool:
         self._update_room()
 
     def _update_room(self) -> None:
-        before = self.room
         self.room = max(min(self.launchable, self.quota) - self.metered, 0) if self.shut_from > 1 else 0
-        if self.room > before:
-            self.gained = True
 
     def shut(self, instances: int) -> None:
         """Note that no seats that are up can be found for so many instances, until the next is repaired."""
@@ -204,7 +199,6 @@ class Pool:
         instance.free = before + milli
         if instance.state != UP:
             return instance.free == self.milli
-        self.gained = True
         free = self._free
         if before:
             del free[bisect_left(free, before << _SEAT_BITS | instance.seat)]
@@ -306,7 +300,6 @@ class Pool:
     def open(self, instance: Instance) -> None:
         """Let an instance take work: new, or repaired."""
         instance.state = UP
-        self.gained = True
         if instance.free:
             insort(self._free, instance.free << _SEAT_BITS | instance.seat)
         if instance.free == self.milli:
@@ -324,7 +317,6 @@ class Pool:
     def remove(self, instance: Instance) -> None:
         """Take a closed instance off its seat."""
         self.seat_changes += 1
-        self.gained = True  # its fabric group has a seat more
         seat = instance.seat
         del self.by_seat[seat]
         heappush(self._free_seats, seat)
@@ -346,7 +338,6 @@ class Pool:
     def unblock(self, seat: int) -> None:
         """Let a repaired seat be used again."""
         self.seat_changes += 1
-        self.gained = True
         self.blocked_seats.discard(seat)
         self.shut_from = UNLIMITED
         self._update_room()

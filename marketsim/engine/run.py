@@ -34,7 +34,7 @@ from marketsim.engine.setup import make_setup
 from marketsim.engine.state import GONE, RUNNING, WAITING, Instance, JobState, Replica
 from marketsim.engine.taxes import Taxes
 from marketsim.engine.view import EngineView
-from marketsim.engine.waiting import Entry, Waiting, lines_of
+from marketsim.engine.waiting import Entry, Waiting
 from marketsim.errors import PolicyError
 from marketsim.ledger import CAUSE, Ledger
 from marketsim.policies import base
@@ -132,12 +132,6 @@ class Engine:
         self.procurement: say.ProcurementRule | None = procurement
         self._leave_at = self.placement.leave_at
         self._place = self.placement.place
-        # of a pool -> lines of the queue whose jobs it could hold
-        self._lines_of = [
-            [line for need, row in enumerate(self.speed_ppm) if row[pool.index] for line in lines_of(need)]
-            for pool in self.pools
-        ]
-        self._steady = self.placement.steady and not queue.preempts
         self.waiting = Waiting(by_class=not self._strict)
         if procurement is not None or self.user is not None:
             self.load_changes = []
@@ -445,12 +439,8 @@ class Engine:
         """Behind one that does not fit the next is asked, but not of the same class of need."""
         waiting, view, place = self.waiting, self.view, self._place
         waiting.wake(self.kernel._now)
-        steady = self._steady
-        if steady:
-            self._rouse()
         heads = waiting.heads()
         aside: list[Entry] = []
-        first_no: Entry | None = None
         guard: easy.Guard | None = None
         while heads:
             line = heads[0][2]
@@ -460,31 +450,19 @@ class Engine:
                 continue
             job = entry[3]
             placed = place(job, view, "news")
-            kept_back = False
-            if self._easy and type(placed) is say.Start:
-                if guard is None:
-                    guard = self._guard(entry, first_no)
-                if kept_back := guard is not None and guard.would_be_late(job, placed.offer):
-                    placed = say.WAIT
+            if type(placed) is say.Start and guard is not None and guard.would_be_late(job, placed.offer):
+                placed = say.WAIT
             if type(placed) is say.Start:
                 waiting.leave(job)
                 self.attempts.start(job, placed.offer, placed.reason)
-                if steady and self._rouse_after(entry):
-                    heads = waiting.heads()
-                else:
-                    _next_head(heads, waiting.head(line), line)
+                _next_head(heads, waiting.head(line), line)
             elif placed is None and self.queue.preempts and self._make_room(job, entry):
                 heads = waiting.heads()  # the one that was stopped waits too
             else:
-                if first_no is None:
-                    first_no = entry
+                if self._easy and guard is None:
+                    guard = easy.Guard(self, job)
                 if placed is None:
-                    if steady:
-                        waiting.block(line)
                     _next_head(heads, None, line)
-                elif steady and not kept_back and type(placed) is say.Wait:
-                    waiting.rest(line)
-                    _next_head(heads, waiting.head(line), line)
                 else:
                     self._note_wake(placed)
                     if type(placed) is say.WakeAt and placed.no_sooner and not self._easy:
@@ -494,30 +472,6 @@ class Engine:
                     _next_head(heads, waiting.head(line), line)
         if aside:
             waiting.put_back(aside)
-
-    def _guard(self, entry: Entry, first_no: Entry | None) -> easy.Guard | None:
-        """Keeps the place of the first that cannot start and stands before an entry; None where there is none."""
-        if self._steady:
-            resting = self.waiting.first_refused()
-            if resting is not None and (first_no is None or resting[:2] < first_no[:2]):
-                first_no = resting
-        return easy.Guard(self, first_no[3]) if first_no is not None and first_no[:2] < entry[:2] else None
-
-    def _rouse(self) -> None:
-        """Those to whom a no was said are asked again where more can be had since then."""
-        for pool in self.pools:
-            if pool.gained:
-                pool.gained = False
-                for line in self._lines_of[pool.index]:
-                    self.waiting.rouse(line)
-
-    def _rouse_after(self, entry: Entry) -> bool:
-        """The same after a start in mid-pass, for those whose turn is yet to come; whether there may be any."""
-        gained = [pool for pool in self.pools if pool.gained]
-        for pool in gained:
-            for line in self._lines_of[pool.index]:
-                self.waiting.rouse_after(line, entry[0], entry[1])
-        return bool(gained)
 
     def _refuse_beyond_capacity(self) -> None:
         capacity = self.queue.capacity

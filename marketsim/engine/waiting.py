@@ -10,27 +10,16 @@ from marketsim.engine.state import WAITING, JobState
 Entry = tuple[Any, int, int, JobState]  # key, job number, ticket, job
 
 
-def lines_of(need_index: int) -> tuple[int, int]:
-    """The lines of a class of need: of jobs whose waiting budget goes on, and of those whose has ended."""
-    return 2 * need_index, 2 * need_index + 1
-
-
 class Waiting:
-    """Jobs that wait. A job that left is dropped when its entry comes to the head: its ticket no longer fits.
+    """Jobs that wait. A job that left is dropped when its entry comes to the head: its ticket no longer fits."""
 
-    Where the placement's no stands until more can be had (`steady`), a job that got one rests, and a line whose head
-    does not fit is blocked, until the line is roused.
-    """
-
-    __slots__ = ("_asleep", "_blocked", "_lines", "_resting", "by_class", "count")
+    __slots__ = ("_asleep", "_lines", "by_class", "count")
 
     def __init__(self, by_class: bool) -> None:
         self.by_class = by_class
         self.count = 0
         self._lines: dict[int, list[Entry]] = {}
         self._asleep: list[tuple[int, Entry]] = []  # until when; a heap
-        self._resting: dict[int, list[Entry]] = {}  # line -> a heap
-        self._blocked: set[int] = set()  # lines
 
     def push(self, job: JobState, key: Any) -> None:
         """Put a job in its line."""
@@ -70,45 +59,8 @@ class Waiting:
         asleep = self._asleep
         while asleep and asleep[0][0] <= now_s:
             entry = heappop(asleep)[1]
-            if _still(entry):
+            if entry[2] == entry[3].ticket and entry[3].phase == WAITING:
                 self._enter(entry)
-
-    def rest(self, line: int) -> None:
-        """Take the head of a line out until the line is roused."""
-        heappush(self._resting.setdefault(line, []), heappop(self._lines[line]))
-
-    def block(self, line: int) -> None:
-        """Ask nobody of a line until it is roused."""
-        self._blocked.add(line)
-
-    def rouse(self, line: int) -> None:
-        """More can be had: all of a line are to be asked again."""
-        self._blocked.discard(line)
-        for entry in self._resting.pop(line, ()):
-            self._enter(entry)
-
-    def rouse_after(self, line: int, key: Any, number: int) -> None:
-        """In mid-pass: those of a line that come after a place in the queue are to be asked again."""
-        if line in self._blocked:
-            head = self.head(line)
-            if head is None or head[:2] > (key, number):
-                self._blocked.discard(line)
-        resting = self._resting.get(line)
-        if resting:
-            self._resting[line] = [one for one in resting if one[:2] <= (key, number)]
-            heapify(self._resting[line])
-            for entry in resting:
-                if entry[:2] > (key, number):
-                    self._enter(entry)
-
-    def first_refused(self) -> Entry | None:
-        """The first of all that rest or stand at the head of a blocked line."""
-        found = [self.head(line) for line in self._blocked]
-        for entries in self._resting.values():
-            while entries and not _still(entries[0]):
-                heappop(entries)
-            found.append(entries[0] if entries else None)
-        return min((one for one in found if one is not None), key=lambda one: one[:2], default=None)
 
     def put_back(self, entries: list[Entry]) -> None:
         """Put entries that were set aside back in their lines."""
@@ -120,11 +72,9 @@ class Waiting:
         heappush(self._lines.setdefault(self._line_of(entry[3]), []), entry)
 
     def heads(self) -> list[tuple[Any, int, int]]:
-        """(key, job number, line) of the head of every line that is not blocked, as a heap."""
+        """(key, job number, line) of the head of every line, as a heap."""
         heads = []
         for line in list(self._lines):
-            if line in self._blocked:
-                continue
             entry = self.head(line)
             if entry is None:
                 del self._lines[line]
@@ -137,13 +87,8 @@ class Waiting:
         """All that wait, in queue order."""
         entries = [
             entry
-            for line in (*self._lines.values(), *self._resting.values(), [one for _, one in self._asleep])
+            for line in (*self._lines.values(), [one for _, one in self._asleep])
             for entry in line
-            if _still(entry)
+            if entry[2] == entry[3].ticket and entry[3].phase == WAITING
         ]
         return [entry[3] for entry in sorted(entries, key=lambda entry: entry[:2])]
-
-
-def _still(entry: Entry) -> bool:
-    """Whether an entry's job still waits, and at this place."""
-    return entry[2] == entry[3].ticket and entry[3].phase == WAITING

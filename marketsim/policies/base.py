@@ -15,7 +15,6 @@ class PlacementBase:
 
     review_every_s: int | None = None
     reviewed_from_start = False
-    steady = False
 
     def __init__(self, setup: say.Setup) -> None:
         self.setup = setup

@@ -485,13 +485,10 @@ class PlacementRule(Protocol):
     """Where and when. review_every_s: how often running jobs are reviewed, None for never.
 
     reviewed_from_start: the period counts from each start, else all are reviewed at once, counted from second 0.
-    steady: where `place` says no (None or `WAIT`), time alone never makes it a yes: the job need not be asked again
-    before its waiting budget ends or more can be had of an offer that can hold it (a share, an instance, its data).
     """
 
     review_every_s: int | None
     reviewed_from_start: bool
-    steady: bool
 
     def leave_at(self, job: JobView, view: View) -> int | None:
         """Asked each time the job joins the queue: when its waiting budget there ends; None for never."""

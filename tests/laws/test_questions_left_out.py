@@ -1,31 +1,26 @@
-"""What a rule says it need not be asked would have been answered as it was, or would have changed nothing."""
+"""Until when a rule says that a running job need not be reviewed, a review would change nothing."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_worlds import HORIZON_S, PLACEMENTS, policies, worlds
-from small_worlds import Job, checkpointed, market, need, own, rules, spot, steps, story, world
+from random_worlds import HORIZON_S, PLACEMENTS, worlds
+from small_worlds import Job, checkpointed, market, rules, spot, steps, world
 
-from marketsim.demand.job import Checkpoint
 from marketsim.engine.run import run
-from marketsim.engine.setup import make_setup
 from marketsim.ledger import Ledger
 from marketsim.policies import placement
 from marketsim.policies import policy as say
 from marketsim.policies.placement.uniform_progress import UniformProgress
-from marketsim.world import Order
 
 KINDS = sorted(PLACEMENTS)
 
 
 class Sleepless:
-    """Settings of another rule, at work as it is, save that it is asked at every piece of news and every period."""
+    """Settings of another rule, at work as it is, save that it is reviewed at every period."""
 
     def __init__(self, inner: placement.Placement) -> None:
         self._inner = inner
@@ -42,7 +37,7 @@ class Sleepless:
                 return None
             return said
 
-        rule.review, rule.steady = reviewed, False
+        rule.review = reviewed
         return rule
 
 
@@ -57,56 +52,6 @@ def test_reviews_that_a_rule_leaves_out_would_have_changed_nothing(kind: str, da
     made, inner = data.draw(worlds()), PLACEMENTS[kind]
     asleep, awake = rules(inner, blocking="skipping"), rules(Sleepless(inner), blocking="skipping")
     assert rows(run(made, asleep)) == rows(run(made, awake))
-
-
-STEADY = ["cheapest_feasible", "committed_first", "on_demand_only"]
-
-
-@pytest.mark.parametrize("kind", STEADY)
-@settings(deadline=None, max_examples=30)
-@given(data=st.data())
-def test_a_no_that_stands_until_more_can_be_had_is_said_again_until_then(kind: str, data: Any) -> None:
-    made, policy, inner = data.draw(worlds()), data.draw(policies()), PLACEMENTS[kind]
-    asleep, awake = replace(policy, placement=inner), replace(policy, placement=Sleepless(inner))
-    assert rows(run(made, asleep)) == rows(run(made, awake))
-
-
-@pytest.mark.parametrize("blocking", ["skipping", "easy"])
-@pytest.mark.parametrize("kind", STEADY)
-def test_the_same_in_a_crowd(kind: str, blocking: str) -> None:
-    """Shares and whole instances, due sooner or later, on a few machines and a market that comes and goes."""
-    dice = np.random.default_rng(7)
-    classes = [need(gpus, workload=f"class{gpus}", checkpoint=Checkpoint(20, restart_s=3)) for gpus in (0.4, 1, 1.6, 2)]
-    for _ in range(12):
-        arrival = np.sort(dice.integers(0, 400, 70)).tolist()
-        jobs = [
-            Job(at, int(dice.integers(5, 90)), classes[dice.integers(4)], at + int(dice.integers(60, 900)))
-            for at in arrival
-        ]
-        there = steps(*((at, int(dice.integers(0, 4))) for at in range(0, 900, 60)))
-        made = world(
-            jobs, [own(gpus=2), spot(gpus=2, there=there, boot_s=4), market(gpus=2, boot_s=6, can_start=2)],
-            orders=(Order("own", 2),), horizon_s=500, drain_s=5_000,
-        )  # fmt: skip
-        for queue in ("edf", "least_slack"):
-            asleep = rules(PLACEMENTS[kind], queue=queue, blocking=blocking)
-            awake = rules(Sleepless(PLACEMENTS[kind]), queue=queue, blocking=blocking)
-            assert rows(run(made, asleep)) == rows(run(made, awake))
-
-
-def test_a_start_may_bring_what_a_later_one_in_the_queue_was_refused_for() -> None:
-    """On spot a launch of 40 s would make the long job late; the short one, first in the queue, launches for both."""
-    made = world([Job(0, 100, deadline_s=150), Job(10, 10)], [spot(gpus=2, boot_s=40), market()])
-    waits = PLACEMENTS["cheapest_feasible"]
-    for inner in (waits, Sleepless(waits)):
-        told = story(made, rules(inner, queue="sjf", blocking="skipping"))
-        assert [(one.offer, one.start_s) for job in (0, 1) for one in told[job]] == [("spot", 10), ("spot", 10)]
-
-
-def test_steady_rules_are_those_tested_here() -> None:
-    made = world([Job(0, 5)], [market()])
-    found = [kind for kind in KINDS if PLACEMENTS[kind].bind(make_setup(made)).steady]
-    assert found == STEADY
 
 
 @pytest.mark.parametrize("hysteresis", [True, False])

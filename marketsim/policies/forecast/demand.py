@@ -136,9 +136,8 @@ class _Jobs(_Part):
         """Means of the steps from one number up to another."""
         short = last + 1 - len(self._count)
         if short > 0:
-            self._count, self._seconds = (
-                np.concatenate((one, np.zeros(short))) for one in (self._count, self._seconds)
-            )
+            more = np.zeros(short)
+            self._count, self._seconds = np.concatenate((self._count, more)), np.concatenate((self._seconds, more))
         if not first:
             self._before = float(self._count[0]), float(self._seconds[0])
         count, seconds = (

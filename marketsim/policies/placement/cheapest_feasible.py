@@ -41,8 +41,6 @@ class CheapestFeasible(Placement):
 
 
 class _CheapestFeasible(base.PlacementBase):
-    steady = True  # an end that is too late now is later still if the start is; a price only decides between places
-
     def __init__(self, settings: CheapestFeasible, setup: say.Setup) -> None:
         super().__init__(setup)
         self._settings = settings

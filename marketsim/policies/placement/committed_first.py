@@ -136,8 +136,6 @@ class CommittedFirst(Placement):
 
 
 class _CommittedFirst(base.PlacementBase):
-    steady = True
-
     def __init__(self, settings: CommittedFirst, setup: say.Setup) -> None:
         super().__init__(setup)
         self._settings = settings

@@ -20,8 +20,6 @@ class OnDemandOnly(Placement):
 
 
 class _OnDemandOnly(base.PlacementBase):
-    steady = True
-
     def __init__(self, setup: say.Setup) -> None:
         super().__init__(setup)
         self._choices = Choices(setup)
