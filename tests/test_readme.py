@@ -16,11 +16,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LANGUAGES = ("README.md", "README.zh-CN.md")
 
 
-def code(name: str) -> str:
-    """The Python example of a README."""
+def examples(name: str) -> list[str]:
+    """The Python examples of a README: a policy, a kind of offer, a chart."""
     found = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.S)
-    assert len(found) == 1
-    return str(found[0])
+    assert len(found) == 3
+    return [str(one) for one in found]
+
+
+def code(name: str) -> str:
+    """The example of a policy."""
+    return examples(name)[0]
 
 
 def commands(name: str) -> list[str]:
@@ -30,7 +35,7 @@ def commands(name: str) -> list[str]:
 
 
 def test_both_languages_show_the_same_commands_and_the_same_example() -> None:
-    english, chinese = (re.sub(r'""".*?"""', "", code(name)) for name in LANGUAGES)
+    english, chinese = ([re.sub(r'""".*?"""', "", one) for one in examples(name)] for name in LANGUAGES)
     assert english == chinese
     assert commands(LANGUAGES[0]) == commands(LANGUAGES[1])
 
