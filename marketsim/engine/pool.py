@@ -352,6 +352,10 @@ class Pool:
         """Instances held now."""
         return len(self.by_seat)
 
+    def shares(self, milli: int) -> int:
+        """How many shares of a size could be taken of instances that are here."""
+        return sum((key >> _SEAT_BITS) // milli for key in self._free)
+
     def free_milli(self) -> int:
         """Thousandths of a GPU unused on instances that can take work."""
         return sum(key >> _SEAT_BITS for key in self._free)

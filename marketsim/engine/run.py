@@ -92,7 +92,6 @@ class Engine:
         self._given_up: list[tuple[int, int, int]] = []  # job, its need, and the work that nobody will do
         self.load_changes: list[tuple[int, int]] | None = None  # (t_s, milli-GPUs asked for), where a rule forecasts
 
-        self.view = EngineView(self)
         self.leases = Leases(self)
         self.copies = Copies(self)
         self.credits = ServiceCredits(self)
@@ -102,6 +101,7 @@ class Engine:
         self.serving = Serving(self)
         self.capacity = Capacity(self)
         self.adopting = Adopting(self)
+        self.view = EngineView(self)
 
         self._bind(policy)
         self.reviews = Reviews(self)

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 class EngineView:
     """See `marketsim.policies.policy.View`."""
 
-    __slots__ = ("_engine", "_kernel", "_pools")
+    __slots__ = ("_engine", "_kernel", "_outages", "_pools", "_speed_ppm")
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._kernel = engine.kernel
         self._pools = engine.pool_of
+        self._outages = engine.outages
+        self._speed_ppm = engine.speed_ppm
 
     @property
     def now_s(self) -> int:
@@ -50,22 +52,20 @@ class EngineView:
         """Whether `Start(job, offer)` would be carried out now."""
         pool = self._pools[offer]
         need = job.need
-        if not self._engine.speed_ppm[job.need_index][pool.index]:
+        if not self._speed_ppm[job.need_index][pool.index]:
             return False
         if pool.offer.outage is not None:
             if need.instances > 1:
-                return self._engine.outages.gang_fits(pool, need.instances)
+                return self._outages.gang_fits(pool, need.instances)
             if pool.room:
-                self._engine.outages.room(pool)
+                self._outages.room(pool)
         return pool.fits(need.instances, need.milli)
 
     def can_start_committed(self, job: JobView, offer: str) -> bool:
         """The same without a new metered lease."""
         pool = self._pools[offer]
         need = job.need
-        if not self._engine.speed_ppm[job.need_index][pool.index]:
-            return False
-        return pool.fits_held(need.instances, need.milli)
+        return self._speed_ppm[job.need_index][pool.index] > 0 and pool.fits_held(need.instances, need.milli)
 
     def price(self, offer: str) -> float:
         """USD per instance-hour now."""
@@ -80,7 +80,7 @@ class EngineView:
 
     def launchable(self, offer: str) -> int:
         """Instances that could be started now beyond those held."""
-        return self._engine.outages.room(self._pools[offer])
+        return self._outages.room(self._pools[offer])
 
     def held(self, offer: str) -> int:
         """Instances held now."""
@@ -112,14 +112,15 @@ class EngineView:
     def run_s(self, job: JobView, offer: str) -> int:
         """Seconds from a start here now to the end, by the estimate."""
         engine, pool, need = self._engine, self._pools[offer], job.need
-        now = int(self._kernel._now)
+        now = self._kernel._now
         boot_s = 0 if pool.fits_held(need.instances, need.milli) else pool.offer.boot_s
         transfer_s = engine.transfer_s[job.need_index][pool.index]
-        transfer_s = engine.copies.transfer_left_s(need, pool.offer, now + boot_s, transfer_s)
+        if transfer_s:
+            transfer_s = engine.copies.transfer_left_s(need, pool.offer, now + boot_s, transfer_s)
         how = need.checkpoint
         overhead_s = how.restart_s if job.attempt else how.start_s
         left = job.estimated_left(now)
-        speed = engine.speed_ppm[job.need_index][pool.index]
+        speed = self._speed_ppm[job.need_index][pool.index]
         return boot_s + transfer_s + progress.held_s(left, need.gang_milli, speed, overhead_s, how)
 
     def data_usd(self, job: JobView, offer: str) -> float | None:
@@ -143,9 +144,7 @@ class EngineView:
             return 0
         engine.serving.note_look(service, pool)
         milli = engine.serving.services[service].replica.milli
-        each = pool.milli // milli
-        here = sum(one.free // milli for one in pool.by_seat.values() if one.state == 0)
-        return min(here + each * engine.outages.room(pool), UNLIMITED)
+        return min(pool.shares(milli) + pool.milli // milli * self._outages.room(pool), UNLIMITED)
 
     def room_held(self, service: int, offer: str) -> int:
         """The same on instances that are here: no new metered lease."""
@@ -153,8 +152,7 @@ class EngineView:
         if not engine.setup.replica_requests_per_s[service][pool.index]:
             return 0
         engine.serving.note_look(service, pool)
-        milli = engine.serving.services[service].replica.milli
-        return sum(one.free // milli for one in pool.by_seat.values() if one.state == 0)
+        return pool.shares(engine.serving.services[service].replica.milli)
 
     def requests_per_s(self, service: int) -> float:
         """The need of a service now."""

@@ -43,7 +43,7 @@ class Scaler:
         fewer: list[say.Scale] = []
         more: list[say.Scale] = []
         least = scale.minimum_replicas
-        for offer, rate in self._in_order_of_cost(view):
+        for _, _, offer, rate in self._in_order_of_cost(view):
             here = held.get(offer, 0)
             count = math.ceil(left / rate - 1e-9) if left > 0 else 0
             if count < least - placed:
@@ -58,8 +58,8 @@ class Scaler:
             left -= count * rate
         return [*self._all_the_rest, *fewer, *more]
 
-    def _in_order_of_cost(self, view: say.View) -> list[tuple[str, float]]:
-        """(offer, requests a second of a replica): committed ones first, then by USD a request, then by number."""
+    def _in_order_of_cost(self, view: say.View) -> list[tuple[float, int, str, float]]:
+        """(rank, number, offer, requests a second of a replica): committed first, then by USD a request, then number."""
         ranked = []
         rates = self._rates
         for offer, index, metered, share in self._places:
@@ -68,4 +68,4 @@ class Scaler:
                 usd = 0.0 if not metered or view.committed(offer) else 1.0 + view.price(offer) * share / rate
                 ranked.append((usd, index, offer, rate))
         ranked.sort()
-        return [(offer, rate) for _, _, offer, rate in ranked]
+        return ranked

@@ -68,8 +68,8 @@ class _CheapestFeasible(base.PlacementBase):
         return job.deadline_s - min(view.run_s(job, offer) for offer in on_demand) - self._settings.keep_slack
 
     def place(self, job: say.JobView, view: say.View, why: say.Why) -> say.Placed:
-        choices, vain = self._choices, self._fruitless.enough(job)
-        able = [offer for offer in self._open[vain][job.budget_ended][job.need_index] if view.can_start(job, offer)]
+        choices, vain, can_start = self._choices, self._fruitless.enough(job), view.can_start
+        able = [offer for offer in self._open[vain][job.budget_ended][job.need_index] if can_start(job, offer)]
         if not able:
             return say.WAIT if vain else None
         now = view.now_s

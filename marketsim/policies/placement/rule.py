@@ -101,7 +101,8 @@ class Choices:
 
     def cheapest(self, job: say.JobView, offers: list[str], view: say.View) -> str | None:
         """The offer where the job can start now at least cost a unit of work, the first of equals; None for none."""
-        able = [offer for offer in offers if view.can_start(job, offer)]
+        can_start = view.can_start
+        able = [offer for offer in offers if can_start(job, offer)]
         if len(able) < 2:
             return able[0] if able else None
         return min(able, key=lambda offer: self.work_usd(job, offer, view))
