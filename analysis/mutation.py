@@ -50,7 +50,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "marketsim/engine/leases.py": ("tests/engine/test_lease_bills.py", *RUN),
     "marketsim/engine/orders.py": ("tests/engine/test_contracts_in_a_run.py", *RUN, BOUGHT),
     "marketsim/engine/outages.py": ("tests/engine/test_outages_in_a_run.py", *RUN),
-    "marketsim/engine/pool.py": ("tests/engine/test_places.py", *RUN),
+    "marketsim/engine/pool.py": ("tests/engine/test_pool_against_every_seat.py", "tests/engine/test_places.py", *RUN),
     "marketsim/engine/progress.py": ("tests/engine/test_progress.py", *RUN),
     "marketsim/engine/run.py": ("tests/engine/test_instant_order.py", *RUN, BOUGHT),
     "marketsim/engine/serving.py": ("tests/engine/test_services_in_a_run.py", *RUN),

@@ -28,6 +28,7 @@ from marketsim.engine import kernel
 from marketsim.engine.run import run
 from marketsim.policies import placement
 from marketsim.policies import policy as say
+from marketsim.policies.base import PlacementBase
 from marketsim.world import Clock, Order, RunningJob
 
 SPOT = placement.KINDS["spot_greedy"](wait_before_fallback="never")
@@ -166,3 +167,24 @@ def test_every_job_has_one_last_word():
     ledger = run(made, rules(burst(None)))
     assert causes(ledger) == {0: [(100, "finished")], 1: [(50, "left")], 2: [(105, "finished")]}
     assert spells(made, ledger)[2] == [Spell("own", 100, 105, "finished")]
+
+
+class _AskLater(PlacementBase):
+    """A budget of 10 s; at its end it asks to be woken at 25, and only then it starts."""
+
+    def leave_at(self, job, view):
+        return job.arrival_s + 10
+
+    def place(self, job, view, why):
+        if view.now_s >= 25:
+            return say.Start(job.id, "cloud")
+        return say.WakeAt(25) if why == "budget_ended" else None
+
+
+class _Late:
+    def bind(self, setup):
+        return _AskLater(setup)
+
+
+def test_a_rule_that_wants_to_be_woken_when_a_budget_ends_is_woken():
+    assert times(world([Job(0, 5)], [market()]), rules(_Late())) == [(25, 30)]

@@ -79,6 +79,14 @@ def test_a_held_instance_is_paid_while_it_stands_idle_and_used_again():
     assert ledger.posted.column("billed").tolist() == [100_000]
 
 
+def test_a_lease_that_is_held_beyond_the_end_is_released_and_billed_there():
+    policy = Decider(lambda view: [say.Start(job.id, "cloud") for job in view.waiting()])
+    policy.on_empty = lambda offer, view: 10**6  # type: ignore[attr-defined]
+    ledger = run(world([Job(0, 10), Job(5, 20)], [market()], horizon_s=100), policy)
+    assert ledger.released.rows().tolist() == [[100, 0, 0], [100, 1, 0]]
+    assert ledger.posted.column("billed").tolist() == [100_000, 95_000]
+
+
 def test_hold_keeps_longer_and_release_ends_it():
     """Emptied at 10 and held to 60; at 50 told to stay to 200, at 120 given back."""
 

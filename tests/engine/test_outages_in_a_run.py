@@ -165,6 +165,16 @@ def test_a_busy_failure_with_a_repair_takes_the_machine_away_for_it():
     assert story(made, rules(burst(None)))[0] == [Spell("own", 0, 30, "failed"), Spell("own", 45, 115, "finished")]
 
 
+def test_a_busy_failure_of_a_lease_ends_it_and_keeps_its_seat_until_the_repair():
+    """Failed at 30, repaired at 45: the work goes on at seat 1, who comes at 40 sits at 2, who comes at 45 at 0."""
+    jobs = [Job(0, 100, checkpointed(0)), Job(40, 10), Job(45, 10)]
+    ledger = run(world(jobs, [market(outage=busy({0: (30,)}, {0: (0, 15)}))]), rules())
+    assert seats(ledger) == [0, 1, 2, 0]
+    assert ledger.outages.rows().tolist() == [[30, 0, 0, 45]]
+    assert ledger.released.rows()[0].tolist() == [30, 0, 2]
+    assert billed(ledger, "expense:usage") == 1_000 * (100 + 10 + 10)
+
+
 def test_a_busy_failure_at_the_second_of_the_end_does_not_happen():
     made = owned(1, [Job(0, 30)], outage=busy({0: (30,)}, {}))
     assert story(made, rules(burst(None)))[0] == [Spell("own", 0, 30, "finished")]
@@ -187,7 +197,7 @@ def test_what_is_down_at_the_end_is_written_down_to_the_end():
 ALL_DOWN = Timetable(mean_up_s=1.0, spans=(((10, 50), (70, 10**6)),), end_s=10**6)  # one row is every seat there is
 
 
-@pytest.mark.parametrize("instances", [1, 3])
+@pytest.mark.parametrize("instances", [1, 2, 3])
 def test_where_every_seat_is_down_at_once_a_job_waits_until_the_first_is_repaired(instances):
     """Down from 10 to 50: who comes at 20 starts at 50; who comes after 70 never does."""
     jobs = [Job(20, 5, need(instances=instances)), Job(80, 5, need(instances=instances))]

@@ -171,6 +171,30 @@ def test_months_of_service_add_up():
     assert served(run(made, rules(burst(None)))) == (15.0 * (2 * MONTH_S + 500), 10.0 * (2 * MONTH_S + 500))
 
 
+def test_a_lease_names_the_one_service_that_it_served():
+    """Three replicas of half a GPU, two of chat and one of another: the second instance is of the other alone."""
+    other = Service(
+        "other", Path.constant(10.0), need(0.5, workload="other"), {"GPU": 10.0}, autoscale=Autoscale(10, 0.0, 0)
+    )
+    alone = run(world([], [market()], services=(chat(10.0),), horizon_s=50), rules())
+    assert alone.posted.rows()[:, -2:].tolist() == [[-1, 0]]
+    both = run(world([], [market()], services=(chat(30.0, gpus=0.5), other), horizon_s=50), rules())
+    assert both.posted.rows()[:, -2:].tolist() == [[-1, 0], [-1, -1]]
+    ours = world([], [own(standing=Upkeep(busy=1))], services=(chat(10.0),), orders=(Order("own", 1),), horizon_s=50)
+    assert run(ours, rules(burst(None))).posted.rows()[:, -2:].tolist() == [[-1, -1]]
+
+
+def test_a_service_goes_where_it_is_cheaper_at_the_next_period_after_a_price_has_changed():
+    """Offer b costs 5 USD; a rises from 3.6 to 7.2 at 43, seen at 50, and falls again at 70, seen at once."""
+    prices = steps((0, 3.6), (43, 7.2), (70, 3.6))
+    made = world(
+        [], [market("a", usd_per_hour=prices), market("b", usd_per_hour=5.0)], services=(chat(10.0),), horizon_s=90
+    )
+    ledger = run(made, rules(ANY))
+    assert ledger.launched.rows()[:, [0, 2]].tolist() == [[0, 0], [50, 1], [70, 0]]
+    assert ledger.released.rows()[:, [0, 1]].tolist() == [[50, 0], [70, 1], [90, 2]]
+
+
 def test_a_policy_of_ones_own_scales_by_its_hook_and_by_its_actions():
     def decide(view):
         return [say.Scale(0, "cloud", replicas=2)] if view.now_s == 0 else []
