@@ -83,7 +83,17 @@ NOT_BEHAVIOUR = re.compile(
 )
 
 # (file, the line, what it becomes) -> why nothing can tell it from the original
-EQUAL: dict[tuple[str, str, str], str] = {}
+EQUAL = {
+    ("marketsim/ledger.py", "return np.array(self.cells, np.int64).reshape(-1, self.width)",
+     "return np.array(self.cells, np.int64).reshape(- 2, self.width)"):
+        "numpy takes any negative length for `as many as there are`",
+    ("marketsim/engine/serving.py",
+     "times = [path.times_s[moved], *(price.times_s[1:] for price in (prices if len(prices) > 1 else ()))]",
+     "times = [path.times_s[moved], *(price.times_s[ 0:] for price in (prices if len(prices) > 1 else ()))]"):
+        "a path's first time is 0, and only grid points after `from_s`, which is not before 0, are kept",
+    ("marketsim/engine/view.py", "return np.where(index > 0, before, 0.0)", "return np.where(index > -1, before, 0.0)"):
+        "before the first change the level and the area that `before` is made of are 0",
+}  # fmt: skip
 
 Place = tuple[int, int]
 

@@ -219,6 +219,34 @@ def test_where_every_seat_is_down_nothing_can_be_launched_and_a_policy_that_trie
         run(made, Decider(lambda view: [say.Start(job.id, "cloud") for job in view.waiting()]))
 
 
+@dataclass(frozen=True)
+class OnlyTheFirst(OutageLaw):
+    """Seat 0 is up for ever, every other one is down from 10 on."""
+
+    mean_up_s: float = 1.0
+
+    def up_s(self, seat, turn):
+        """For ever, or ten seconds."""
+        return 10 if seat else 10**9
+
+    def repair_s(self, seat, turn):
+        """No end."""
+        return 10**9
+
+
+def test_once_the_only_seat_that_is_up_is_taken_nothing_can_be_launched():
+    made = world([Job(20, 40)], [market(can_start=2, outage=OnlyTheFirst(clock=CALENDAR))], horizon_s=100)
+    seen = {}
+
+    def look(view):
+        seen[view.now_s] = view.launchable("cloud") > 0, [job.id for job in view.running()]
+        return [say.Start(job.id, "cloud") for job in view.waiting()] or [say.WakeAt(40)] * (view.now_s < 40)
+
+    run(made, Decider(look))
+    assert seen[0] == (True, [])
+    assert seen[40] == (False, [0])
+
+
 def test_a_metered_instance_that_failed_is_billed_until_it_failed_whoever_repairs_it():
     """Failed at 30, repaired by the one crew at 80: another seat does the work from 30 on, and only work is paid."""
     for crews in (None, 1):
