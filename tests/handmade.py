@@ -241,8 +241,18 @@ def more() -> dict[str, pd.DataFrame]:
             "p90": [92_000.0 + 4_800 * month for month in range(12)],
         }
     )
-    return {"hours": hours, "spot": spot, "jobs": jobs, "tornado": tornado, "levers": levers, "changes": changes,
-            "story": story, "invoices": invoices, "whatif": whatif(),
+    weeks = np.arange(12)
+    load = pd.DataFrame(
+        {
+            "policy": "build", "first_week": 9 * weeks + 1, "last_week": np.minimum(9 * weeks + 9, 105),
+            "offered": [{"retrain": 2.5, "research": 12.0 + 2.4 * at, "assistant": 1.0 + 0.5 * at} for at in weeks],
+            "market": 32.0,
+        }
+    )  # fmt: skip
+    load.attrs.update(start="2026-01-01T00:00:00Z", horizon_s=730 * 86_400,
+                      gpus=dict.fromkeys(("retrain", "research", "assistant"), "H100"))  # fmt: skip
+    return {"hours": hours, "load": load, "spot": spot, "jobs": jobs, "tornado": tornado, "levers": levers,
+            "changes": changes, "story": story, "invoices": invoices, "whatif": whatif(),
             "budget": pd.DataFrame({"usd": [2_300_000.0]})}  # fmt: skip
 
 

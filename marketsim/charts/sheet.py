@@ -6,7 +6,7 @@ text is written through `write`, which keeps `$` from being read as mathematics 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -237,10 +237,10 @@ class Sheet:
         at = (EDGE / self.width, (self.top - 0.08) / self.height)
         self.write(self.figure, *at, self.locale.text(key), SMALL + 1, colour=palette.QUIET, va="center")
 
-    def legend(self, entries: Sequence[tuple[str, str]], y_inches: float | None = None) -> float:
+    def legend(self, entries: Sequence[tuple[str | Mapping[str, Any], str]], y_inches: float | None = None) -> float:
         """Swatches of kinds of offer, (kind, text), in rows below the head; the height taken in inches.
 
-        A kind that is empty is an outline.
+        A kind that is empty is an outline; in place of a kind there may be the style of an area itself.
         """
         from matplotlib.patches import Rectangle
 
@@ -250,7 +250,7 @@ class Sheet:
             wide = self.inches(text, SMALL + 0.5) + 0.42
             if x + wide - 0.15 > self.width - EDGE and x > EDGE:
                 x, y = EDGE, y - 0.19
-            style = filled(palette.look(kind)) if kind else OUTLINE
+            style = filled(palette.look(kind)) if kind and isinstance(kind, str) else {**(kind or OUTLINE)}
             box = ((x) / self.width, (y - 0.055) / self.height)
             swatch = Rectangle(box, 0.2 / self.width, 0.12 / self.height, transform=self.figure.transFigure, **style)
             self.figure.add_artist(swatch)

@@ -69,9 +69,15 @@ def offered_by_week(jobs: JobTable, services: Sequence[Service], horizon_s: int)
     is counted on the slowest that can."""
     found = jobs_by_week(jobs, horizon_s)
     for service in services:
-        rates = service.replica_requests_per_s
-        own = service.replica.reference_gpu
-        found[service.name] = service_by_week(
-            service, horizon_s, own if own in rates else min(rates, key=rates.__getitem__)
-        )
+        found[service.name] = service_by_week(service, horizon_s, _counted(service))
     return found
+
+
+def gpus_counted(jobs: JobTable, services: Sequence[Service]) -> dict[str, str]:
+    """The GPU by name in which `offered_by_week` counts each workload."""
+    return {need.workload: need.reference_gpu for need in jobs.needs} | {one.name: _counted(one) for one in services}
+
+
+def _counted(service: Service) -> str:
+    rates, own = service.replica_requests_per_s, service.replica.reference_gpu
+    return own if own in rates else min(rates, key=rates.__getitem__)

@@ -1,4 +1,4 @@
-"""The report as a deck of about twelve slides, 16:9: a message a slide, charts that PowerPoint can edit, notes.
+"""The report as a deck of about fourteen slides, 16:9: a message a slide, charts that PowerPoint can edit, notes.
 
 Where PowerPoint has the chart it is a chart of its own with the figures behind it; else it is a picture. Each has words
 for who cannot see it, and the notes say how to read it and what it rests on.
@@ -26,11 +26,11 @@ from marketsim.report.document import Document, Drawn
 WIDE, TALL = 13.333, 7.5  # inches
 EDGE = 0.6
 BODY = (EDGE, 1.75, WIDE - 2 * EDGE, 4.95)  # left, top, width, height
-MOST_CHARTS, MOST_ROWS = 9, 20
+MOST_CHARTS, MOST_ROWS = 10, 20
 MOST_NAMED = 9  # points of a scatter that PowerPoint can name; more are a picture, whose names keep off each other
 ORDER = (
-    "cost_stack", "cost_misses", "differences", "distribution", "cash_cone", "breakeven", "tornado",
-    "demand_capacity", "misses", "week", "spot_market", "changes", "levers", "invoices", "story",
+    "cost_stack", "cost_misses", "differences", "distribution", "cash_cone", "breakeven", "tornado", "load",
+    "demand_capacity", "levers", "misses", "week", "spot_market", "changes", "invoices", "story",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from marketsim import units
 from marketsim.demand.job import NEVER
+from marketsim.demand.load import gpus_counted
 from marketsim.experiment.results import Results
 from marketsim.ledger import CAUSES
 from marketsim.metrics.measured import Measured
@@ -51,6 +52,7 @@ def of_run(measured: Measured, policy: str, start: str | None = None) -> dict[st
         frame.attrs.update({"end_s": int(max(measured.ledger.end_s, 1)), "horizon_s": measured.world.horizon_s})
         if start is not None:
             frame.attrs["start"] = start
+    made["load"].attrs["gpus"] = gpus_counted(measured.world.jobs, measured.world.services)
     job = telling_job(measured)
     if job is not None:
         made["story"] = story(measured, job, policy)

@@ -22,7 +22,7 @@ def test_every_slide_can_be_drawn_and_nothing_reaches_its_edge(lang, tmp_path):
     path = tmp_path / f"{lang}.pptx"
     path.write_bytes(deck.content(made))
     drawn = office.pictures(path, tmp_path)
-    assert len(drawn) == 12
+    assert len(drawn) == 13
     for one in drawn:
         office.check_slide(one)
 
