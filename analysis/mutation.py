@@ -53,7 +53,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "marketsim/engine/pool.py": ("tests/engine/test_pool_against_every_seat.py", "tests/engine/test_places.py", *RUN),
     "marketsim/engine/progress.py": ("tests/engine/test_progress.py", *RUN),
     "marketsim/engine/run.py": ("tests/engine/test_instant_order.py", *RUN, BOUGHT),
-    "marketsim/engine/serving.py": ("tests/engine/test_services_in_a_run.py", *RUN),
+    "marketsim/engine/serving.py": ("tests/engine/test_services_second_by_second.py", *RUN),
     "marketsim/engine/view.py": (
         "tests/engine/test_what_a_view_shows.py",
         *RUN,
@@ -61,7 +61,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     ),
     "marketsim/engine/waiting.py": ("tests/engine/test_waiting_lines.py", "tests/test_every_queue_rule.py", *RUN),
     "marketsim/ledger.py": ("tests/test_ledger.py", "tests/metrics", "tests/experiment/test_explain.py"),
-    "marketsim/metrics/books.py": ("tests/metrics", BOUGHT),
+    "marketsim/metrics/books.py": ("tests/metrics/test_books_by_hand.py", "tests/metrics", BOUGHT),
     "marketsim/policies/scaling.py": ("tests/policies/test_scaling_by_hand.py", *RUN),
     "marketsim/prices/drawn.py": PRICES,
     "marketsim/prices/momentum_garch_t.py": (*PRICES, "tests/prices/test_price_fit.py"),
