@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from analysis import bad_input_cases as cases
-from analysis.bad_input import Ended, forked
+from analysis.command_lines import Ended, forked
 from analysis.common import ROOT, Tally, shared
 
 CHECK_S, RUN_S = 30.0, 40.0
