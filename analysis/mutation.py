@@ -40,7 +40,7 @@ PRICES = ("tests/prices/test_price_laws.py", "tests/prices/test_price_presets.py
 VOLATILE = ("tests/prices/test_price_volatility.py", *PRICES, "tests/prices/test_price_fit.py")
 BOUGHT = "tests/supply/test_supply_in_a_run.py"
 
-# the tests of each file: the first alone, as it is the nearest and quick to load; then, where all of it passed, the rest
+# the tests of each file: the first alone, as it is the nearest and quick to load; where all of it passed, the rest
 TARGETS: dict[str, tuple[str, ...]] = {
     "marketsim/engine/attempts.py": ("tests/engine/test_progress.py", *RUN),
     "marketsim/engine/leases.py": ("tests/engine/test_lease_bills.py", *RUN),
