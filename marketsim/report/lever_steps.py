@@ -1,6 +1,7 @@
 """What each lever of a policy saves, step by step: the policy run without levers, then with one more at a time.
 
-Kept beside results like the grid of what-ifs, with the run that it was made for.
+Beside each step stands the quality that its lever costs: what the same throws make of it, which needs no run. Kept
+beside results like the grid of what-ifs, with the run that it was made for.
 """
 
 from __future__ import annotations
@@ -37,9 +38,30 @@ def make(scenario: Scenario, results: Results, replications: int, **run: Any) ->
     seed = int(results.stamp.get("seed", scenario.seed))
     found = run_points(scenario, edits, [policy], replications, seed, **run)
     steps = [
-        {"step": name, COST: one.cell(policy, COST)["mean"]} for name, one in zip(["", *levers], found, strict=True)
+        {"step": name, COST: one.cell(policy, COST)["mean"], **quality(scenario, name, replications, seed)}
+        for name, one in zip(["", *levers], found, strict=True)
     ]
     return {"policy": policy, "run": str(results.stamp.get("hash", "")), "n": replications, "steps": steps}
+
+
+def quality(scenario: Scenario, lever: str, replications: int, seed: int) -> dict[str, Any]:
+    """A lever's metric, its value without the lever, and its mean over replications with it; nothing without figures.
+
+    A lever that misses its floor in a replication changes nothing there, and counts with the value without it.
+    """
+    from marketsim.build import throw_of
+    from marketsim.levers.lever import drawn
+
+    if not lever:
+        return {}
+    setting = scenario.levers[lever]
+    throws = [throw_of(scenario, number, seed) for number in range(replications)]
+    outcomes = [drawn(lever, setting, throw.dice, throw.folder).outcome for throw in throws]
+    before = setting.prepared(scenario.folder).levels()[0].before
+    if not before:
+        return {}  # its source gives no level, as of rounds that the user states
+    after = sum(one.value for one in outcomes) / len(outcomes)
+    return {"metric": outcomes[0].metric, "before": before, "value": after}
 
 
 def read(path: str | os.PathLike[str], run_hash: object) -> pd.DataFrame | None:
@@ -51,9 +73,11 @@ def read(path: str | os.PathLike[str], run_hash: object) -> pd.DataFrame | None:
             data = json.load(stream)
         if data["run"] != run_hash:
             return None
-        frame = pd.DataFrame(data["steps"], columns=["step", COST]).astype({COST: float})
+        frame = pd.DataFrame(data["steps"], columns=["step", COST, "metric", "before", "value"])
+        frame = frame.astype({COST: float, "before": float, "value": float})
+        frame["metric"] = [metric if isinstance(metric, str) else "" for metric in frame["metric"]]
         frame.attrs["policy"] = str(data["policy"])
-        return frame.assign(metric="", value=float("nan"))
+        return frame
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):

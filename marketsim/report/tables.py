@@ -156,7 +156,10 @@ def of_changes(base: Results, changed: Results, edits: str) -> pd.DataFrame:
 
 
 def of_levers(steps: Iterable[tuple[str, float, str, float | None]]) -> pd.DataFrame:
-    """The table `levers`: for each step its name, total cost after it (USD), the quality metric and its value."""
+    """The table `levers`: for each step its name, total cost after it (USD), the quality metric and its value.
+
+    Of one metric throughout: what a lever starts from is the value of the step before it.
+    """
     import pandas as pd
 
     return pd.DataFrame(list(steps), columns=["step", "total_cost_usd", "metric", "value"]).astype({"value": float})

@@ -148,6 +148,22 @@ def test_no_rows_are_no_chart_and_no_crash(name, tables):
     assert not chart.fits({})
 
 
+def test_each_lever_says_what_quality_it_costs_in_its_own_metric():
+    table = handmade.more()["levers"].assign(
+        step=["", "int4", "student"], metric=["", "perplexity_ratio", "glue"], before=[None, 1.0, 80.0],
+        value=[None, 1.02, 78.0],
+    )  # fmt: skip
+    figures = charts.KINDS["levers"].figures({"levers": table.astype({"before": float, "value": float})})
+    said = Locale().say(figures.message)
+    assert said.endswith("relative perplexity goes from 1 to 1.02, GLUE score goes from 80 to 78")
+    for size in SIZES:
+        figure = charts.KINDS["levers"].draw(figures, size)
+        words = [text.get_text() for text in figure.findobj(Text)]
+        assert sum("2% worse" in one for one in words) == 1  # more perplexity is worse
+        assert sum("2.5% worse" in one for one in words) == 1  # and less of a score
+        assert covered(figure) == []
+
+
 def test_nothing_to_draw_says_what_is_missing(tables):
     nobody = tables["replications"].assign(missed_deadline_share=float("nan"))
     with pytest.raises(NothingToDraw, match="no job has a deadline"):

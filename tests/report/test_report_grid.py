@@ -8,7 +8,7 @@ from dataclasses import replace
 import handmade
 import pytest
 
-from marketsim import scenario, shipped
+from marketsim import build, scenario, shipped
 from marketsim.errors import InputError
 from marketsim.report import document, grid, html, knobs
 
@@ -173,9 +173,17 @@ def test_a_policy_is_run_lever_by_lever_and_the_last_step_is_the_policy(tmp_path
     assert [one["step"] for one in steps["steps"]] == ["", *found.policies["edge-int4"].levers]
     assert steps["steps"][-1]["total_cost_usd"] == results.cell("edge-int4", "total_cost_usd")["mean"]
     assert steps["steps"][0]["total_cost_usd"] > steps["steps"][-1]["total_cost_usd"]
+    assert [one.get("metric") for one in steps["steps"]] == [None, "perplexity_ratio"]
+    outcome = build.build(found, 0, int(results.stamp["seed"])).levers["int4"].outcome
+    assert (steps["steps"][1]["before"], steps["steps"][1]["value"]) == (1.0, outcome.value)
     (tmp_path / "levers.json").write_text(json.dumps(steps), encoding="utf-8")
     drawn = {one.chart.name: one.figures for one in document.of(tmp_path, example=False).drawn}
-    assert "The levers save" in document.locale_of("en").say(drawn["levers"].message)
+    said = document.locale_of("en").say(drawn["levers"].message)
+    assert "The levers save" in said
+    assert f"relative perplexity goes from 1 to {outcome.value:.4g}" in said
+    older = [{key: one[key] for key in ("step", "total_cost_usd")} for one in steps["steps"]]  # kept before quality was
+    (tmp_path / "levers.json").write_text(json.dumps({**steps, "steps": older}), encoding="utf-8")
+    assert len(lever_steps.read(tmp_path / "levers.json", steps["run"])) == 2
     (tmp_path / "levers.json").write_text(json.dumps({**steps, "run": "another"}), encoding="utf-8")
     assert "levers" not in {one.chart.name for one in document.of(tmp_path, example=False).drawn}
     assert lever_steps.make(found, run_study(found, ["cloud"], replications=1), 1) is None
