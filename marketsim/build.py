@@ -134,7 +134,6 @@ def _money(scenario: Scenario) -> Money:
         cash_micro=None if cash is None else units.micro(cash),
         other_burn_micro_per_month=units.micro(finance.other_burn_usd_per_month),
         credits=tuple(Credit(one.provider, units.micro(one.usd), one.until) for one in finance.credits),
-        cost_of_capital_per_year=finance.cost_of_capital_per_year,
         tax_rate=finance.tax_rate,
         stop_when_insolvent=finance.insolvency == "stop",
         rounds=tuple((one.at, units.micro(one.usd)) for one in finance.rounds),

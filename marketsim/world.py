@@ -57,7 +57,7 @@ class Credit:
 
 @dataclass(frozen=True)
 class Money:
-    """The startup's purse: opening cash, other monthly burn, credits, and what it pays for capital and taxes.
+    """The startup's purse: opening cash, other monthly burn, credits, and the rate of its tax on profit.
 
     cash_micro None: cash is not watched. stop_when_insolvent: the run ends when cash falls below 0.
     """
@@ -65,7 +65,6 @@ class Money:
     cash_micro: int | None = None
     other_burn_micro_per_month: int = 0
     credits: tuple[Credit, ...] = ()
-    cost_of_capital_per_year: float = 0.0
     tax_rate: float = 0.0
     stop_when_insolvent: bool = False
     rounds: tuple[tuple[int, int], ...] = ()  # (t_s, micro-dollars raised)

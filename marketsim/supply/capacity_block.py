@@ -155,5 +155,5 @@ class CapacityBlock(MachineKind):
             shut_down_s=int(self.shut_down),
             cost_of_capital=finance.capital,
         )
-        machine = self.machine(id, throw, finance) | {"outage": self.committed_law(id, throw)}
+        machine = self.machine(id, throw) | {"outage": self.committed_law(id, throw)}
         return Offer(**machine, commitment=terms, most_instances=self.most_instances)

@@ -65,7 +65,7 @@ class Datacenter(MachineKind):
 
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """Nothing metered; the terms of a purchase and what standing there costs."""
-        machine = self.machine(id, throw, finance) | {"outage": self.committed_law(id, throw)}
+        machine = self.machine(id, throw) | {"outage": self.committed_law(id, throw)}
         return Offer(
             **machine,
             commitment=self.terms(id, throw, finance),

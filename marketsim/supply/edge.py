@@ -81,7 +81,7 @@ class Edge(OfferKind):
         """Nothing metered; devices are bought, and are there while their site is open."""
         shape = self._shape()
         return Offer(
-            **self.place(id, finance),
+            **self.place(id),
             shape=shape,
             boot_s=int(self.boot),
             outage=self._law(id, shape, throw),

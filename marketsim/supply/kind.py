@@ -45,13 +45,11 @@ class FinanceFacts:
     """What the whole company pays: shares a year for capital, on purchases, on profit; 0 for nothing.
 
     capital_stages: (second, share a year) from which capital costs something else, increasing.
-    usd_per_gb_out: the network's price for a GB that leaves a provider, where the offer states none of its own.
     """
 
     cost_of_capital_per_year: float = 0.0
     sales_tax: float = 0.0
     tax_rate: float = 0.0
-    usd_per_gb_out: float = 0.0
     capital_stages: tuple[tuple[int, float], ...] = ()
 
     @property
@@ -113,7 +111,7 @@ class OfferKind(Kind):
     ...     instances: int = 2
     ...     def build(self, id, throw, finance):
     ...         there, free = ms.Path.constant(self.instances), ms.Path.constant(0.0)
-    ...         where = self.place(id, finance)
+    ...         where = self.place(id)
     ...         return ms.Offer(**where, shape=ms.Shape("V100-32GB"), launchable=there, keepable=there, price=free)
     >>> from marketsim.supply.kind import FinanceFacts
     >>> offer = Lent(provider="a university").build("lab", None, FinanceFacts())
@@ -177,7 +175,7 @@ class OfferKind(Kind):
         setting = self.price_setting()
         return setting.after() if setting is not None else ()
 
-    def place(self, id: str, finance: FinanceFacts) -> dict[str, Any]:
+    def place(self, id: str) -> dict[str, Any]:
         """The fields of an `Offer` that say who, where and for whom."""
         return {
             "id": id,
@@ -190,7 +188,7 @@ class OfferKind(Kind):
             "usd_per_gb_in": self.usd_per_gb_in,
             "gb_out_tiers": self._tiers(),
             "usd_per_gb_month_storage": self.usd_per_gb_month_storage,
-            "usd_per_gb_out": finance.usd_per_gb_out if self.usd_per_gb_out is None else self.usd_per_gb_out,
+            "usd_per_gb_out": self.usd_per_gb_out or 0.0,  # where it states none, `build` puts the network's
         }
 
     def _tiers(self) -> tuple[tuple[float, float], ...] | None:
@@ -221,10 +219,10 @@ class MachineKind(OfferKind):
         shape = self.shape.shape()
         return Asked(id, self.provider, shape.gpu, shape.gpus, self.zone, self.column())
 
-    def machine(self, id: str, throw: Throw, finance: FinanceFacts) -> dict[str, Any]:
+    def machine(self, id: str, throw: Throw) -> dict[str, Any]:
         """The fields of an `Offer` that say what an instance is and how it fails, one by one."""
         shape = self.shape.shape()
-        return self.place(id, finance) | {
+        return self.place(id) | {
             "shape": shape,
             "boot_s": int(self.boot),
             "turnaround_s": int(self.turnaround),

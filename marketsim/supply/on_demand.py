@@ -74,7 +74,7 @@ class OnDemand(MachineKind):
         if most is not None:
             stock = combine([stock, most], np.minimum)
         return Offer(
-            **self.machine(id, throw, finance),
+            **self.machine(id, throw),
             launchable=without(stock, gone),
             keepable=without(Path.constant(UNLIMITED), gone),
             price=price,

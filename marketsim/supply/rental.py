@@ -98,7 +98,7 @@ class Rental(MachineKind):
     def build(self, id: str, throw: Throw, finance: FinanceFacts) -> Offer:
         """Nothing metered; the terms of what is signed. Quotes, leads and resale follow the market."""
         return Offer(
-            **self.machine(id, throw, finance) | {"outage": self.committed_law(id, throw)},
+            **self.machine(id, throw) | {"outage": self.committed_law(id, throw)},
             commitment=self.terms(id, throw, finance.capital),
             notice_s=int(self.notice),
             most_instances=self.most_instances,

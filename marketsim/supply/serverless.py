@@ -28,7 +28,7 @@ class Serverless(MachineKind):
         """Metered by the second; the cold start is added to the boot and billed like it."""
         most = Path.constant(UNLIMITED if self.most_instances is None else self.most_instances)
         most = without(most, self.fate(throw).gone)
-        machine = self.machine(id, throw, finance)
+        machine = self.machine(id, throw)
         machine["boot_s"] += int(self.cold_start)
         price = metered_price(self, id, throw, self.shape.gpus)
         return Offer(**machine, launchable=most, keepable=most, price=price)

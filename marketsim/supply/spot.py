@@ -54,7 +54,7 @@ class Spot(MachineKind):
             capacity = combine([capacity, most], np.minimum)
         capacity = without(capacity, self.fate(throw).gone)
         return Offer(
-            **self.machine(id, throw, finance),
+            **self.machine(id, throw),
             launchable=capacity,
             keepable=capacity,
             price=price,

@@ -33,7 +33,7 @@ class TokenApi(OfferKind):
         """An offer of tokens alone: nothing can be launched."""
         risk = (self.provider_outage, self.provider_exits_per_year)
         return Offer(
-            **self.place(id, finance),
+            **self.place(id),
             shape=NOTHING,
             usd_per_input_token=self.usd_per_million_input_tokens / TOKENS_PER_PRICE,
             usd_per_output_token=self.usd_per_million_output_tokens / TOKENS_PER_PRICE,

@@ -20,7 +20,7 @@ from marketsim.throw import Throw
 from marketsim.units import DAY_S, MONTH_S, UNLIMITED, YEAR_S
 
 THROW = Throw(Dice(7), YEAR_S, YEAR_S + 30 * DAY_S)
-MONEY = FinanceFacts(cost_of_capital_per_year=0.2, sales_tax=0.08, usd_per_gb_out=0.09)
+MONEY = FinanceFacts(cost_of_capital_per_year=0.2, sales_tax=0.08)
 SHAPE = {"gpu": "A100", "gpus": 8, "interconnect": "nvlink"}
 OUTAGE = {"kind": "calendar", "per_gpu_year": 0.173, "repair": "1 h"}
 CLOUD = {"provider": "AWS", "zone": "eu-west-1", "residency": "eu", "shape": SHAPE, "outage": OUTAGE}
@@ -209,11 +209,6 @@ def test_tokens_hold_no_job(offers: dict[str, Offer]) -> None:
     offer = offers["token_api"]
     assert offer.usd_per_output_token == pytest.approx(2e-7)
     assert offer.refuses(Need("assistant")) is not None
-
-
-def test_data_leaves_at_the_network_s_price_where_the_offer_has_none(offers: dict[str, Offer]) -> None:
-    assert offers["on_demand"].usd_per_gb_out == 0.09
-    assert offers["datacenter"].usd_per_gb_out == 0.0
 
 
 def test_an_alias_is_the_gpu_itself(offers: dict[str, Offer]) -> None:
