@@ -25,6 +25,7 @@ from marketsim.engine.run import run
 from marketsim.metrics.books import cash_identity, trial_balance
 from marketsim.metrics.measure import measure
 from marketsim.metrics.measured import Measured
+from marketsim.policies import policy as say
 from marketsim.units import MONTH_S
 from marketsim.world import Money, Order, RunningJob
 
@@ -108,6 +109,29 @@ def test_a_round_in_time_keeps_it_going():
     purse = Money(cash_micro=2_000_000_000, stop_when_insolvent=True, rounds=((MONTH_S // 2, 9_000_000_000),))
     made = world([Job(0, 3 * MONTH_S)], [market()], horizon_s=3 * MONTH_S, money=purse)
     assert run(made, rules()).insolvent_s is None
+
+
+@pytest.mark.parametrize(("left_micro", "ends_s"), [(0, 3 * MONTH_S), (-1, MONTH_S)])
+def test_a_purse_is_empty_when_a_micro_dollar_is_missing_and_not_when_the_last_is_spent(left_micro, ends_s):
+    """A month costs 2,628 USD; the rest comes with a round at the end of the second."""
+    cash = 2_628_000_000 + left_micro
+    purse = Money(cash_micro=cash, stop_when_insolvent=True, rounds=((MONTH_S + 1, 9_000_000_000),))
+    made = world([Job(0, 3 * MONTH_S)], [market()], horizon_s=3 * MONTH_S, money=purse)
+    assert run(made, rules()).end_s == ends_s
+
+
+def test_the_last_word_on_a_job_that_never_started_has_no_work_and_no_seconds():
+    """One runs, one leaves, its follower is given up, one is refused, one is cancelled, one is left over."""
+    impatient = need(patience_s=5)
+    jobs = [Job(0, 100), Job(0, 10, impatient), Job(0, 10, after=(1,)), Job(1, 10), Job(1, 10)]
+    ledger = run(owned(1, jobs, horizon_s=10, drain_s=20), rules(burst(None), capacity=2))
+    rest = [0, 0, 0, 0]
+    assert ledger.stopped.rows().tolist() == [
+        [1, 4, 0, 8, *rest], [5, 1, 0, 7, *rest], [5, 2, 0, 9, *rest], [30, 0, 1, 10, 30_000, 0, 0, 0],
+        [30, 3, 0, 10, *rest],
+    ]  # fmt: skip
+    given_up = Decider(lambda view: [say.Cancel(job.id) for job in view.waiting()])
+    assert run(world([Job(3, 10)], [market()]), given_up).stopped.rows().tolist() == [[3, 0, 0, 9, *rest]]
 
 
 def test_books_balance_whatever_stops_the_run():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from small_worlds import Decider, Job, billed, effective, market, need, rules, spot, steps, world
+from small_worlds import Decider, Job, billed, effective, market, need, own, rules, spot, steps, world
 
 from marketsim.engine.run import run
 from marketsim.errors import PolicyError
@@ -12,7 +12,7 @@ from marketsim.metrics.measured import Measured
 from marketsim.policies import placement
 from marketsim.policies import policy as say
 from marketsim.units import HOUR_S, MONTH_S
-from marketsim.world import Credit, Money
+from marketsim.world import Credit, Money, Order
 
 USAGE = "expense:usage"
 SPOT = placement.KINDS["spot_greedy"](wait_before_fallback="never")
@@ -113,6 +113,20 @@ def test_nobody_may_hold_or_release_what_is_in_use():
 
         with pytest.raises(PolicyError, match=r"mine.*instance 0: it is in use"):
             run(world([Job(0, 10)], [market()]), Decider(decide))
+
+
+@pytest.mark.parametrize("action", [say.Hold([1], 50), say.Release([1]), say.Release([2, 0])])
+def test_what_is_our_own_is_neither_held_nor_released(action):
+    """Numbers 0 and 1 are machines of our own, number 2 is a lease that stands idle."""
+    made = world([Job(0, 5)], [market(), own()], orders=(Order("own", 2),))
+
+    def decide(view):
+        return [action] if view.now_s == 5 else [say.Start(job.id, "cloud") for job in view.waiting()]
+
+    policy = Decider(decide)
+    policy.on_empty = lambda offer, view: 100  # type: ignore[attr-defined]
+    with pytest.raises(PolicyError, match=r"holds no metered instance [01]"):
+        run(made, policy)
 
 
 def test_credits_pay_first_while_they_last_and_are_valid():

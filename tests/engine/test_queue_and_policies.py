@@ -98,6 +98,22 @@ def test_nobody_is_stopped_where_that_makes_no_room():
         assert [spell.cause for one in found.values() for spell in one] == ["finished"] * 3
 
 
+@pytest.mark.parametrize("blocking", ["strict", "skipping"])
+def test_nobody_is_stopped_at_an_offer_where_the_job_may_not_run(blocking):
+    """The urgent job must stay in eu, where another is as urgent; the one that could be stopped runs in us."""
+    offers = [own("eu", residency="eu"), own("us", residency="us")]
+    jobs = [
+        Job(0, 100, need(priority=2, residency=("eu",))), Job(0, 100, need(residency=("us",))),
+        Job(10, 20, need(priority=2, residency=("eu",))),
+    ]  # fmt: skip
+    made = world(jobs, offers, orders=(Order("eu", 1), Order("us", 1)))
+    found = story(made, rules(burst(None), queue="preemptive_priority", blocking=blocking))
+    assert found == {
+        0: [Spell("eu", 0, 100, "finished")], 1: [Spell("us", 0, 100, "finished")],
+        2: [Spell("eu", 100, 120, "finished")],
+    }  # fmt: skip
+
+
 def test_nobody_is_stopped_for_a_job_that_would_rather_wait():
     """Job 1 is due first, but its rule says wait."""
 
