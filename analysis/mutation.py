@@ -42,7 +42,7 @@ BOUGHT = "tests/supply/test_supply_in_a_run.py"
 
 # the tests of each file: the first alone, as it is the nearest and quick to load; where all of it passed, the rest
 TARGETS: dict[str, tuple[str, ...]] = {
-    "marketsim/engine/attempts.py": ("tests/engine/test_progress.py", *RUN),
+    "marketsim/engine/attempts.py": ("tests/engine/test_queue_and_policies.py", *RUN),
     "marketsim/engine/leases.py": ("tests/engine/test_lease_bills.py", *RUN),
     "marketsim/engine/orders.py": ("tests/engine/test_contracts_in_a_run.py", *RUN, BOUGHT),
     "marketsim/engine/outages.py": ("tests/engine/test_outages_in_a_run.py", *RUN),
