@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from small_worlds import (
     Decider,
@@ -30,7 +32,7 @@ from marketsim.metrics.measure import measure
 from marketsim.path import Path
 from marketsim.policies import placement
 from marketsim.policies import policy as say
-from marketsim.supply.offer import Offer
+from marketsim.supply.offer import CALENDAR, Offer, OutageLaw
 from marketsim.supply.shape import Shape
 from marketsim.units import MONTH_S
 from marketsim.world import Order
@@ -48,6 +50,21 @@ def chat(rate: Path | float, gpus: float = 1, per_replica: float = 10.0, least: 
 def served(ledger) -> tuple[float, float]:
     """Requests wanted and served."""
     return ledger.served.column("wanted_milli").sum() / 1000, ledger.served.column("served_milli").sum() / 1000
+
+
+@dataclass(frozen=True)
+class OneFailure(OutageLaw):
+    """Each seat fails once, at 30, and is repaired at 50."""
+
+    mean_up_s: float = 1.0
+
+    def up_s(self, seat, turn):
+        """Thirty seconds, then for ever."""
+        return 10**9 if turn else 30
+
+    def repair_s(self, seat, turn):
+        """Twenty seconds."""
+        return 20
 
 
 def test_what_is_served_is_the_smaller_of_need_and_capacity_at_every_second():
@@ -123,6 +140,16 @@ def test_a_replica_whose_instance_is_taken_back_serves_no_more():
 def test_a_replica_on_notice_serves_until_it_goes():
     made = world([], [spot(there=steps((0, 1), (55, 0)), notice_s=20)], services=(chat(10.0),), horizon_s=100)
     assert served(run(made, rules(ANY)))[1] == 750
+
+
+def test_a_repaired_machine_holds_as_much_as_before():
+    """One replica of the two that the need asks for, up to 30, and again from 50 on."""
+    law = OneFailure(clock=CALENDAR)
+    made = owned(1, [], services=(chat(20.0),), horizon_s=100, outage=law)
+    ledger = run(made, rules(burst(None)))
+    assert ledger.replicas.rows()[:, :3].tolist() == [[0, 0, 30], [50, 50, 100]]
+    assert ledger.scaled.rows()[:, [0, 3]].tolist() == [[0, 1], [30, 0], [50, 1], [100, 0]]
+    assert served(ledger) == (2_000, 800)
 
 
 def test_what_services_held_is_free_for_jobs_once_traffic_has_ended():
