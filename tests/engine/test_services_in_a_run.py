@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from small_worlds import (
@@ -28,6 +28,7 @@ from marketsim.engine import serving
 from marketsim.engine.run import run
 from marketsim.errors import PolicyError
 from marketsim.ledger import ACCOUNT
+from marketsim.levers.lever import DrawnLever, LeverOutcome, LeverWork
 from marketsim.metrics.measure import measure
 from marketsim.path import Path
 from marketsim.policies import placement
@@ -220,6 +221,26 @@ def test_a_service_goes_where_it_is_cheaper_at_the_next_period_after_a_price_has
     ledger = run(made, rules(ANY))
     assert ledger.launched.rows()[:, [0, 2]].tolist() == [[0, 0], [50, 1], [70, 0]]
     assert ledger.released.rows()[:, [0, 1]].tolist() == [[50, 0], [70, 1], [90, 2]]
+
+
+class Slower:
+    """A lever after which a replica serves a tenth of what it did."""
+
+    target = "chat"
+
+    def transform(self, service, level=0):
+        return replace(service, replica_requests_per_s={"GPU": 10.0})
+
+
+def test_after_a_lever_replicas_serve_at_the_new_rate_and_the_size_follows_the_need_by_it():
+    """100 a second each up to 45, 10 from then on; the need rises from 8 to 25 at 73, seen at 80."""
+    lever = DrawnLever("slow", Slower(), LeverOutcome((), 0, "loss", 0.0, LeverWork(0.0, "GPU", delay_s=45)))
+    service = chat(steps((0, 15), (50, 8), (73, 25)), per_replica=100.0)
+    made = world([], [market()], services=(service,), horizon_s=100, levers={"slow": lever})
+    ledger = run(made, rules(levers=(("slow", "chat"),)))
+    assert ledger.scaled.rows()[:, [0, 3]].tolist() == [[0, 1], [45, 2], [50, 1], [80, 3], [100, 0]]
+    assert served(ledger)[1] == 45 * 15 + 5 * 15 + 23 * 8 + 7 * 10 + 20 * 25
+    assert ledger.adopted.rows().tolist() == [[45, 0, 0, 45, 0]]
 
 
 def test_a_policy_of_ones_own_scales_by_its_hook_and_by_its_actions():
