@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from marketsim.charts import labels, palette, ranked
@@ -13,10 +14,10 @@ from marketsim.charts.sheet import LABEL, SMALL, Sheet
 from marketsim.i18n.locale import Said, said
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 COVER = 0.8  # of outcomes, were they normal: the ellipse says of two numbers what P10-P90 says of one
+MANY = 9  # policies, from above which most are but points
 MATERIAL = 0.1  # of misses: fewer by less than this share is nothing to pay for
 COST, MISS = "total_cost_usd", "missed_deadline_share"
 
@@ -38,7 +39,8 @@ def figures(tables: Tables) -> Figures:
     table = table.reset_index()
     bound = tables.get("bound")
     least = None if bound is None or not len(bound) else float(bound["total_cost_usd"].iloc[0])
-    notes = [said("note.ellipse")] if table["var_cost"].notna().any() else []
+    of = ".front" if len(table) > MANY else ""
+    notes = [said(f"note.ellipse{of}")] if table["var_cost"].notna().any() else []
     notes += [said("note.cross")] if table["cost_low"].notna().any() else []
     notes += [said("note.n", n=int(table["cost_n"].max()))]
     alt = said(
@@ -118,11 +120,15 @@ def ellipse(row: pd.Series) -> NDArray[np.float64] | None:
 
 
 def paint(sheet: Sheet, figures: Figures) -> None:
-    """Cost to the right, misses upwards, both from 0: the lower left corner is where one wants to be."""
+    """Cost to the right, misses upwards, both from 0: the lower left corner is where one wants to be.
+
+    Of many policies only the best and those on the frontier have ellipse and cross; the others are faint points.
+    """
     table, first, bound = figures.table, figures.facts["first"], figures.facts["bound"]
     locale = sheet.locale
     axes = sheet.axes(left=0.5, right=0.15, top=0.22, bottom=0.45)
-    outlines = [ellipse(row) for _, row in table.iterrows()]
+    full = [len(table) <= MANY or bool(row["front"]) or row["policy"] == first for _, row in table.iterrows()]
+    outlines = [ellipse(row) if whole else None for whole, (_, row) in zip(full, table.iterrows(), strict=True)]
     most_cost = max([float(table["cost_mean"].max()), *(float(one[0].max()) for one in outlines if one is not None)])
     most_miss = max([float(table["miss_mean"].max()), *(float(one[1].max()) for one in outlines if one is not None)])
     most_miss = max(most_miss, 0.005)
@@ -133,9 +139,15 @@ def paint(sheet: Sheet, figures: Figures) -> None:
             axes.plot(outline[0], outline[1], color=colour, linewidth=0.9, zorder=2)
     sheet.money(axes, "x", most_cost * 1.12)
     sheet.scale(axes, "y", most_miss * 1.12, lambda share: locale.share(share) if share <= 1 else "", count=5)
-    for _, row in table.iterrows():
+    for whole, (_, row) in zip(full, table.iterrows(), strict=True):
         best = row["policy"] == first
         colour = palette.BEST if best else palette.OTHER
+        if not whole:
+            axes.plot(
+                row["cost_mean"], row["miss_mean"], "o", ms=4.5, mfc=palette.PAPER, mec=palette.SPREAD, zorder=3,
+                clip_on=False,
+            )  # fmt: skip
+            continue
         _cross(axes, row, colour)
         mark = "D" if best else "o"
         face = colour if row["front"] else palette.PAPER
@@ -151,10 +163,13 @@ def paint(sheet: Sheet, figures: Figures) -> None:
         axes.axvline(bound, color=palette.INK, linewidth=1.1, linestyle=(0, (1, 2)))
         text = locale.text("chart.cost_misses.bound", cost=bound)
         sheet.write(axes, bound, axes.get_ylim()[1], " " + text, SMALL, colour=palette.QUIET, va="top", ha="left")
-    arms = [(row["cost_low"], row["cost_high"], row["miss_low"], row["miss_high"]) for _, row in table.iterrows()]
+    ends = table[["cost_low", "cost_high", "miss_low", "miss_high"]].where(pd.Series(full, index=table.index), np.nan)
+    arms = [(float(a), float(b), float(c), float(d)) for a, b, c, d in ends.itertuples(index=False)]
     points = [(row["cost_mean"], max(row["miss_mean"], 0.0)) for _, row in table.iterrows()]
     size = LABEL if len(points) <= 9 else LABEL - 1.5
-    labels.beside(sheet, axes, points, [str(name) for name in table["policy"]], size, bold=first, arms=arms)
+    names = [str(name) for name in table["policy"]]
+    faint = {name for name, whole in zip(names, full, strict=True) if not whole}
+    labels.beside(sheet, axes, points, names, size, bold=first, arms=arms, small=faint)
     sheet.axis_name(axes, "axis.total_cost")
     sheet.top_name("axis.missed")
 

@@ -48,6 +48,8 @@ def paint(sheet: Sheet, figures: Figures) -> None:
         sheet.scale(axes, "x", most + room, lambda value: sheet.locale.metric(metric, value), least - room)
     axes.axvline(0, color=palette.INK, linewidth=1.2)
     span, wide = float(np.ptp(axes.get_xlim())), axes.get_position().width * sheet.width
+    tall = axes.get_position().height * sheet.height / len(table)
+    size = min(LABEL if len(table) <= 9 else LABEL - 1.5, tall * 72 / 1.25)
     for place, row in zip(places, rows(table), strict=True):
         colour = palette.BEST if row["told_apart"] else palette.OTHER
         if np.isfinite(row["diff_low"]):
@@ -55,12 +57,11 @@ def paint(sheet: Sheet, figures: Figures) -> None:
                 [row["diff_low"], row["diff_high"]], [place] * 2, color=colour, linewidth=3, solid_capstyle="butt"
             )
         face = colour if row["told_apart"] else palette.PAPER
-        axes.plot(row["diff"], place, "o", ms=8, mfc=face, mec=colour, mew=1.6, zorder=4)
+        axes.plot(row["diff"], place, "o", ms=min(8.0, 0.75 * tall * 72), mfc=face, mec=colour, mew=1.6, zorder=4)
         sign = "+" if row["diff"] > 0 else ""
         words = sign + sheet.locale.metric(metric, float(row["diff"]))
         dot = 0.09 * span / wide  # inches of a dot's half, in data
         far = max(np.nan_to_num(row["diff_high"], nan=-np.inf), row["diff"] + dot)
-        size = LABEL if len(table) <= 9 else LABEL - 1.5
         text = sheet.write(axes, far + 0.06 * span / wide, place, words, size, row["told_apart"], va="center")
         text.set_clip_on(False)
 

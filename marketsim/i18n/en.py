@@ -64,6 +64,7 @@ TEXTS: dict[str, str] = {
     "note.outcomes": "grey line with caps: 8 of 10 outcomes (P10–P90)",
     "note.interval": "black diamond: 95% interval of the mean",
     "note.ellipse": "ellipse: 8 of 10 outcomes",
+    "note.ellipse.front": "ellipse: 8 of 10 outcomes, of the best and of those on the dashed frontier",
     "note.cross": "cross: 95% intervals of the means",
     "note.n": "n\u00a0=\u00a0{n:count} replications",
     "note.one_run": "one replication, as an example",

@@ -63,6 +63,7 @@ TEXTS: dict[str, str] = {
     "note.outcomes": "灰色带端线：十次中八次的结果（P10–P90）",
     "note.interval": "黑色菱形：均值的 95% 置信区间",
     "note.ellipse": "椭圆：十次中八次的结果",
+    "note.ellipse.front": "椭圆：十次中八次的结果，只画最优者和虚线前沿上的策略",
     "note.cross": "十字：两个均值的 95% 置信区间",
     "note.n": "n\u00a0=\u00a0{n:count} 次重复",
     "note.one_run": "以一次重复为例",

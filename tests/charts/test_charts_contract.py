@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 import xml.etree.ElementTree as ET
 
 import handmade
 import matplotlib
+import pandas as pd
 import pytest
 from matplotlib.text import Text
 
@@ -104,6 +106,35 @@ def test_sixteen_policies_with_long_names_are_all_there_and_can_be_read(name, si
     assert covered(figure) == []
     shown = {text.get_text().strip().replace("\n", "") for text in figure.findobj(Text)}
     assert {str(policy) for policy in figures.table["policy"]} <= shown
+
+
+@pytest.mark.parametrize("size", [*SIZES, "slide"])
+def test_of_many_policies_only_the_frontier_and_the_best_have_an_ellipse_and_no_name_touches_another(size):
+    from matplotlib.patches import Polygon
+
+    figures = charts.KINDS["cost_misses"].figures(_many())
+    whole = figures.table["front"] | (figures.table["policy"] == figures.facts["first"])
+    figure = charts.KINDS["cost_misses"].draw(figures, size, titled=size != "slide")
+    assert len(figure.findobj(Polygon)) == whole.sum() < len(figures.table) / 2
+    renderer = figure.canvas.get_renderer()
+    names = [text for text in figure.findobj(Text) if text.get_text() in set(figures.table["policy"])]
+    boxes = [name.get_window_extent(renderer) for name in names]
+    assert len(boxes) == len(figures.table)
+    assert not [1 for place, one in enumerate(boxes) for other in boxes[place + 1 :] if one.overlaps(other)]
+    few = charts.KINDS["cost_misses"].figures(handmade.tables_once())
+    assert len(charts.KINDS["cost_misses"].draw(few).findobj(Polygon)) == len(few.table)
+
+
+@pytest.mark.parametrize("size", [*SIZES, "slide"])
+def test_figures_beside_many_differences_are_no_taller_than_their_rows(size):
+    figures = charts.KINDS["differences"].figures(_many())
+    more = figures.table.head(4).assign(policy=["a", "b", "c", "d"])
+    figures = dataclasses.replace(figures, table=pd.concat([figures.table, more]))
+    figure = charts.KINDS["differences"].draw(figures, size, titled=False)
+    renderer = figure.canvas.get_renderer()
+    boxes = [one.get_window_extent(renderer) for one in figure.findobj(Text) if one.get_text().startswith("+$")]
+    assert len(boxes) == 19
+    assert not [1 for place, one in enumerate(boxes) for other in boxes[place + 1 :] if one.overlaps(other)]
 
 
 @functools.cache
