@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from marketsim import units
 from marketsim.charts import palette, saving
 from marketsim.charts.sheet import EDGE, LABEL, LINE, SMALL, TITLE, Sheet
 from marketsim.experiment.results import Results
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NOBODY = said("report.answer")
+MOST_ROWS = 9  # of the table on a page
 
 
 def write(
@@ -37,7 +39,10 @@ def content(made: Document) -> bytes:
 def pages(made: Document) -> Iterator[Figure]:
     """Page by page."""
     yield _answer(made)
-    yield _table(made)
+    sheets = units.ceil_div(len(made.rows), MOST_ROWS)
+    each = units.ceil_div(len(made.rows), sheets)
+    for first in range(0, len(made.rows), each):
+        yield _table(made, made.rows[first : first + each])
     for one in made.drawn:
         yield one.chart.draw(one.figures, "wide", made.locale, made.stamp_line)
     if made.assumed:
@@ -85,11 +90,11 @@ def rate(locale: Locale) -> dict[str, Any]:
     return {"currency": locale.currency, "rate": locale.per_usd, "date": locale.as_of, "source": locale.source or "–"}
 
 
-def _table(made: Document) -> Figure:
+def _table(made: Document, shown: Sequence[dict[str, Any]]) -> Figure:
     """Policies from top to bottom, metrics from left to right: the mean, and below it its interval."""
     sheet = _page(made, made.locale.text("report.table"))
     _put(sheet, made.locale.text("report.table.how", confidence=made.results.confidence), SMALL - 0.5, palette.QUIET)
-    shown, locale = made.rows[:9], made.locale
+    locale = made.locale
     metrics = [name for name in made.metrics if name != "jobs"]
     axes, places = sheet.rows([row["policy"] for row in shown], 1.6, made.rows[0]["policy"], top=0.3)
     axes.set_xlim(0, len(metrics))
@@ -101,9 +106,12 @@ def _table(made: Document) -> Figure:
         sheet.write(axes, *top, words, SMALL - 0.5, True, palette.QUIET, ha="right", va="bottom").set_clip_on(False)
     for place, row in zip(places, shown, strict=True):
         axes.axhline(place - 0.5, color=palette.RULE, linewidth=0.7)
-        verdict = sheet.shortened(made.say(row["verdict"]), SMALL - 1.5, 1.6)
-        at = (EDGE / sheet.width, axes.transData.transform((0, place - 0.27))[1] / sheet.figure.dpi / sheet.height)
-        sheet.write(sheet.figure, *at, verdict, SMALL - 1.5, False, palette.QUIET, va="center")
+        edge = axes.get_position().x0 * sheet.width - 0.06  # where the names end
+        verdict, size = made.say(row["verdict"]), SMALL - 1.5
+        size *= max(min((edge - EDGE) / sheet.inches(verdict, size), 1.0), 0.8)
+        verdict = sheet.shortened(verdict, size, edge - EDGE)
+        at = (edge / sheet.width, axes.transData.transform((0, place - 0.34))[1] / sheet.figure.dpi / sheet.height)
+        sheet.write(sheet.figure, *at, verdict, size, False, palette.QUIET, ha="right", va="center")
         for column, metric in enumerate(metrics):
             cell = row["cells"][metric]
             mean = locale.metric(metric, cell["mean"])

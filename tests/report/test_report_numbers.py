@@ -199,6 +199,14 @@ def test_the_same_results_give_the_same_bytes(results):
     assert workbook.content(made) == workbook.content(again)
 
 
+def test_a_pdf_has_every_policy_in_its_table_however_many_there_are():
+    many = document.of(handmade.many(), pictures=False)
+    told = [[label.get_text() for axes in page.axes for label in axes.get_yticklabels()] for page in pdf.pages(many)]
+    named = ["".join(words.split()).rstrip("…") for page in told for words in page if words]
+    assert named == [row["policy"][: len(words)] for row, words in zip(many.rows, named, strict=True)]
+    assert max(map(len, told)) <= pdf.MOST_ROWS
+
+
 @pytest.mark.slow
 def test_the_same_results_give_the_same_pdf(results, made):
     assert pdf.content(made) == pdf.content(document.of(results, more=handmade.tables_once(), grid=handmade.grid()))
