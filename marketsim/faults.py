@@ -32,7 +32,6 @@ class Bounds(NamedTuple):
     high: Any = None
     high_open: bool = False
     duration: bool = False
-    most_length: int | None = None
 
 
 @dataclass
@@ -295,8 +294,6 @@ def bounds_of(annotation: Any) -> Bounds:
             bounds |= {"high": part.lt, "high_open": True}
         elif isinstance(part, annotated_types.Le):
             bounds |= {"high": part.le, "high_open": False}
-        elif isinstance(part, annotated_types.MaxLen):
-            bounds["most_length"] = part.max_length
         elif getattr(part, "func", None) is settings._read_duration:
             bounds["duration"] = True
         elif part is not type(None):

@@ -5,8 +5,6 @@ From the specification 1.2, focus.finops.org/focus-specification/v1-2 (May 2025)
 
 from __future__ import annotations
 
-VERSION = "1.2"
-
 MANDATORY = (
     "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",
     "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargePeriodEnd", "ChargePeriodStart", "ContractedCost",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from marketsim.report.knobs import Slider
     from marketsim.scenario import Scenario
 
-FIGURES, REPORT = "figures", "report.html"
+FIGURES = "figures"
 MOST_COMPARED = 4  # policies that a grid of what-ifs runs where none are named: the best ones
 
 

@@ -7,7 +7,7 @@ rescaling), so a longer horizon appends arrivals and moves none.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -159,9 +159,3 @@ def day_sigma_for_cv(
 def whole_hours(horizon_s: int) -> int:
     """Hours that cover a horizon."""
     return -(-horizon_s // HOUR_S)
-
-
-def calendar_hour(start: datetime, t_s: int) -> int:
-    """Hour of the week, 0 to 167, of a second since the start."""
-    at = start + timedelta(seconds=int(t_s))
-    return at.weekday() * 24 + at.hour

@@ -47,10 +47,6 @@ class GangRule(settings.Kind):
         """Index into `classes()` of each job, shape as uniforms."""
         raise NotImplementedError
 
-    def frequencies(self) -> NDArray[np.float64]:
-        """How often each class comes, adding up to 1."""
-        raise NotImplementedError
-
 
 class ConstantGang(GangRule):
     """Always the same gang."""
@@ -65,9 +61,6 @@ class ConstantGang(GangRule):
 
     def quantile(self, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
         return np.zeros(len(uniforms), np.int64)
-
-    def frequencies(self) -> NDArray[np.float64]:
-        return np.ones(1)
 
 
 class Choices(GangRule):
@@ -98,9 +91,6 @@ class Choices(GangRule):
 
     def quantile(self, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
         return streams.pick(uniforms, np.array(self.weights))
-
-    def frequencies(self) -> NDArray[np.float64]:
-        return np.array(self.weights) / sum(self.weights)
 
 
 KINDS: dict[str, type[settings.Kind]] = {"constant": ConstantGang, "choices": Choices}

@@ -44,11 +44,6 @@ def transformer_training_flops(parameters: float, tokens: float) -> float:
     return 6 * parameters * tokens
 
 
-def transformer_inference_flops(parameters: float, tokens: float) -> float:
-    """2 N a token."""
-    return 2 * parameters * tokens
-
-
 def network_training_flops(forward_flop: float, samples: float, epochs: float) -> float:
     """3 x forward a sample, as the backward pass costs twice the forward one."""
     return 3 * forward_flop * samples * epochs

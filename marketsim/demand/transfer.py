@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from marketsim.units import HOUR_S
-
 
 def transfer_s(megabytes: float, mbit_s: float, latency_s: float = 0.0, sharing: int = 1) -> float:
     """Seconds for so many megabytes (10^6 bytes): latency + 8 bytes / (bandwidth / sharing).
@@ -34,12 +32,3 @@ def round_s(megabytes: float, mbit_s: float, latency_s: float = 0.0) -> float:
     20.1
     """
     return 2 * transfer_s(megabytes, mbit_s, latency_s)
-
-
-def gb_moved_hours(gigabytes: float, gbit_s: float) -> float:
-    """Hours to move a data set over a link of so many gigabits a second.
-
-    >>> gb_moved_hours(450.0, 1.0)
-    1.0
-    """
-    return transfer_s(gigabytes * 1000, gbit_s * 1000) / HOUR_S

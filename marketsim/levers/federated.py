@@ -26,7 +26,6 @@ from marketsim.units import HOUR_S, MILLI
 # spread of the rounds over seeds, as standard deviation of the logarithm: the reference network to 85 % accuracy, five
 # seeds, 100 clients (coefficients of variation 0.21, 0.15, 0.14 and 0.18 in the four settings)
 ROUNDS_SIGMA = 0.18
-UNBOUNDED = "inf"  # a batch of all of a client's data
 
 
 def tasks() -> tuple[str, ...]:

@@ -21,7 +21,6 @@ from marketsim.i18n.locale import Said
 if TYPE_CHECKING:
     import pandas as pd
 
-    from marketsim.experiment.sweep import Sweep
     from marketsim.report.knobs import Slider
     from marketsim.scenario import Scenario
 
@@ -242,34 +241,6 @@ def _part(known: Results, policies: list[str], replications: int) -> Results | N
         return None
     rows = {policy: {one: known.rows[policy][one] for one in wanted} for policy in policies}
     return replace(known, rows=rows, failures=(), stamp={**known.stamp, "replications": replications})
-
-
-def _plain(value: Any) -> Any:
-    """A setting as it would be written: `{kind: constant, usd: 2.0}` is 2.0."""
-    if isinstance(value, Mapping) and value.get("kind") == "constant":
-        numbers = [one for one in value.values() if isinstance(one, int | float) and not isinstance(one, bool)]
-        return numbers[0] if len(numbers) == 1 else value
-    return value
-
-
-def of_sweep(swept: Sweep, scenario: Scenario, metrics: Sequence[str] = METRICS) -> Grid:
-    """The grid of a sweep over lists of values; the scenario's own must be among them."""
-    from marketsim import dotted
-    from marketsim.scenario import to_data
-
-    data = to_data(scenario)
-    axes = []
-    for setting in swept.settings:
-        values = tuple(dict.fromkeys(point[setting.path] for point in swept.points))
-        own = _plain(dotted.get(data, setting.path))
-        if own not in values:
-            raise InputError(Fault("the scenario's own value must be among a slider's", key=setting.path, got=str(own)))
-        axes.append(Axis(setting.path, values, values.index(own)))
-    cells = {
-        tuple(axis.values.index(point[axis.path]) for axis in axes): results
-        for point, results in zip(swept.points, swept.results, strict=True)
-    }
-    return of_results(tuple(axes), cells, metrics)
 
 
 def of_results(

@@ -153,33 +153,3 @@ def of_changes(base: Results, changed: Results, edits: str) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["policy", "metric", "before", "value", "low", "high", "told_apart"])
     frame.attrs["edits"] = edits
     return frame
-
-
-def of_levers(steps: Iterable[tuple[str, float, str, float | None]]) -> pd.DataFrame:
-    """The table `levers`: for each step its name, total cost after it (USD), the quality metric and its value.
-
-    Of one metric throughout: what a lever starts from is the value of the step before it.
-    """
-    import pandas as pd
-
-    return pd.DataFrame(list(steps), columns=["step", "total_cost_usd", "metric", "value"]).astype({"value": float})
-
-
-def of_invoices(invoiced: Mapping[str, float], results: Results, policy: str) -> pd.DataFrame:
-    """The table `invoices`: month -> USD that were invoiced, in order, beside the same months of a policy's runs."""
-    import pandas as pd
-
-    rows = []
-    for place, (month, usd) in enumerate(invoiced.items()):
-        found = results.cell(policy, f"cost_usd/month/{place:02d}")
-        rows.append(
-            {
-                "month": month,
-                "invoiced_usd": float(usd),
-                "simulated_usd": found["mean"],
-                "p10": found["p10"],
-                "p90": found["p90"],
-            }
-        )
-    columns = ["month", "invoiced_usd", "simulated_usd", "p10", "p90"]
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[1:], float))

@@ -7,7 +7,6 @@ valued by today's market. Leads are what other orders took.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -134,8 +133,3 @@ def effective(charges: Iterable[Charge]) -> int:
     for charge in charges:
         total += charge.effective * (charge.debit.startswith("expense:") - charge.credit.startswith("expense:"))
     return total
-
-
-def whole_instances(gpus: float, gpus_each: int) -> int:
-    """Instances that hold so many GPUs, rounded up; what is within a billionth of a whole number is that number."""
-    return max(math.ceil(gpus / gpus_each - 1e-9), 0)
