@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import pathlib
-from typing import NamedTuple
-
 import pytest
 import synthetic_bill
 
-from marketsim.billing.bill import Bill
 from marketsim.importers import KINDS
 
 
-class Known(NamedTuple):
-    made: synthetic_bill.Made
-    path: pathlib.Path
-    bill: Bill
-
-
 @pytest.fixture(scope="session", params=["focus", "aws_cur"])
-def known(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Known:
+def known(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> synthetic_bill.Known:
     """About 6,500 charges of two months."""
     made = synthetic_bill.made(rows=6_500, months=2)
     path = tmp_path_factory.mktemp("bill") / f"{request.param}.csv"
     path.write_text(synthetic_bill.written(made, request.param))
-    return Known(made, path, KINDS[request.param].read(path).bill)
+    return synthetic_bill.Known(made, path, KINDS[request.param].read(path).bill)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
+import pathlib
 import random
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
+
+from marketsim.billing.bill import Bill
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 REGION = "us-east-1"
@@ -217,3 +220,11 @@ def written(bill: Made, layout: str) -> str:
     for number, one in enumerate(bill.charges):
         writer.writerow(focus_row(one) if layout == "focus" else cur_row(number, one))
     return out.getvalue()
+
+
+class Known(NamedTuple):
+    """A bill as it was made, its file, and what was read out of that."""
+
+    made: Made
+    path: pathlib.Path
+    bill: Bill

@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import pytest
 import synthetic_bill
-from conftest import Known  # type: ignore[import-not-found]
+from synthetic_bill import Known
 
 from marketsim import build, scenario, shipped
 from marketsim.billing import focus_columns, focus_text, simulated

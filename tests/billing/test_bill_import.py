@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 import synthetic_bill
-from conftest import Known  # type: ignore[import-not-found]
+from synthetic_bill import Known
 
 from marketsim.billing import recognise
 from marketsim.billing.bill import Bill, Line, Rounder, exact_usd, month_parts

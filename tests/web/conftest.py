@@ -38,6 +38,12 @@ if __name__ == "__main__":
 """
 
 
+@pytest.fixture
+def text() -> str:
+    """The scenario that is served."""
+    return TEXT
+
+
 @dataclass
 class Served:
     """A page that runs: its port, its session, and requests to it."""

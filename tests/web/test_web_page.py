@@ -230,10 +230,8 @@ def upload(served, text: str | bytes, name: str = "mine.yaml", kind: str = "appl
     return served.ask("POST", "/upload", {**served.mine, "Content-Type": "multipart/form-data; boundary=x"}, body)
 
 
-def test_a_scenario_of_ones_own_is_shown(served):
-    from conftest import TEXT
-
-    status, headers, _ = upload(served, TEXT.replace("cheapest:", "my-rule:"))
+def test_a_scenario_of_ones_own_is_shown(served, text):
+    status, headers, _ = upload(served, text.replace("cheapest:", "my-rule:"))
     assert status == 303
     assert "my-rule" in ready(served, headers["location"])[2]
 
