@@ -32,10 +32,12 @@ def test_files_tests_and_lines_that_are_listed_are_there() -> None:
     for file, tests in mutation.TARGETS.items():
         assert (mutation.ROOT / file).is_file()
         assert [test for test in tests if not (mutation.ROOT / test).exists()] == []
-    for file, line, becomes in mutation.EQUAL:
-        assert line != becomes
+    for (file, line), (reason, changes) in mutation.EQUAL.items():
         lines = (mutation.ROOT / file).read_text(encoding="utf-8").splitlines()
         assert line in [one.strip() for one in lines], (file, line)
+        assert reason
+        assert all(line.count(what) == 1 and mutation.equal(file, line, line.replace(what, by)) for what, by in changes)
+        assert not mutation.equal(file, line, line)
 
 
 def test_signatures_annotations_texts_and_what_is_raised_are_left_out() -> None:
