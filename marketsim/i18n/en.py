@@ -159,6 +159,7 @@ TEXTS: dict[str, str] = {
     "report.whatif.reset": "Back to the scenario",
     "report.whatif.noscript": "Without script the table shows the scenario as it stands.",
     "report.assumed": "Assumptions, with source and date",
+    "report.assumed.own": "Notes of shipped scenarios are translated; notes of your own and names of sources stand as written.",
     "report.assumed.none": "The scenario is not beside these results, so its assumptions cannot be listed.",
     "report.currency": "Sums are kept in USD and shown in {currency} at {rate} per USD ({date}; {source}).",
     "report.validation": "Checked against reality",

@@ -15,6 +15,7 @@ from typing import Any
 
 from marketsim import i18n, units
 from marketsim.errors import Fault, InputError, nearest
+from marketsim.i18n import sources
 
 FORMATS = (
     "usd", "usd_full", "price", "share", "points", "count", "number", "gpus", "hours", "months", "chance", "names",
@@ -65,6 +66,14 @@ class Locale:
     def name(self, group: str, word: str) -> str:
         """The word for a thing of a group (`kind`, `metric`, `account`), or its own name where there is none."""
         return i18n.KINDS[self.lang].get(f"{group}.{word}", word)
+
+    def note(self, note: str) -> str:
+        """Where a figure comes from: what is shipped in this language, a user's own note in the user's words."""
+        return sources.chinese(note) if self.lang == "zh" else note
+
+    def day(self, date: str) -> str:
+        """A date that a source names: `March 2026`, `2026-08-03`, `2017`."""
+        return sources.chinese_date(date) if self.lang == "zh" else date
 
     # -------------------------------------------------------------------------------------------- numbers
 

@@ -154,6 +154,7 @@ TEXTS: dict[str, str] = {
     "report.whatif.reset": "回到原场景",
     "report.whatif.noscript": "不运行脚本时，表格显示原场景。",
     "report.assumed": "假设及其来源和日期",
+    "report.assumed.own": "随附场景的来源说明已译出；自写的说明和来源名称保留原文。",
     "report.assumed.none": "结果旁没有场景文件，无法列出假设。",
     "report.currency": "金额以美元保存，按 1 美元兑 {rate} {currency} 显示（{date}；{source}）。",
     "report.validation": "与现实核对",

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from marketsim.i18n.locale import ENGLISH, Locale
+
 if TYPE_CHECKING:
     from marketsim.scenario import Scenario
 
@@ -25,8 +27,9 @@ class Assumption(NamedTuple):
     date: str
 
 
-def of(scenario: Scenario) -> tuple[Assumption, ...]:
-    """In the order of the scenario: sourced settings, then list prices out of the catalogue."""
+def of(scenario: Scenario, locale: Locale = ENGLISH) -> tuple[Assumption, ...]:
+    """In the order of the scenario: sourced settings, then list prices out of the catalogue; notes and dates as the
+    reader's language has them."""
     from marketsim.scenario import to_data
 
     data = to_data(scenario)
@@ -35,7 +38,7 @@ def of(scenario: Scenario) -> tuple[Assumption, ...]:
         for path, source in scenario.sources.items()
     ]
     out += _catalogue(scenario)
-    return tuple(out)
+    return tuple(one._replace(source=locale.note(one.source), date=locale.day(one.date)) for one in out)
 
 
 def date_in(text: str) -> str:

@@ -177,6 +177,7 @@ def _lists(deck: Any, made: Document) -> None:
             (_text if place == 0 else _more)(frame, line, 14, *([False, made] if place == 0 else [made]))
         if len(made.assumed) > 12:
             _more(frame, text("deck.next", n=len(made.assumed) - 12), 14, made)
+        _more(frame, made.own_notes, 12, made)
     slide = _slide(deck, made, text("deck.limits"), "", made.command)
     frame = _textbox(slide, *BODY)
     _text(frame, made.say(made.validation), 16, False, made)

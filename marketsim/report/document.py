@@ -78,6 +78,11 @@ class Document:
         return here.text("report.currency", currency=here.currency, rate=f"{here.per_usd:g}", date=date, source=source)
 
     @property
+    def own_notes(self) -> str:
+        """What a reader of another language than English is told of notes that are not translated; else empty."""
+        return "" if self.locale.lang == "en" else self.locale.text("report.assumed.own")
+
+    @property
     def stamp_line(self) -> str:
         """One line that says which run this is."""
         return " · ".join([self.name, *self.stamp.values()])
@@ -129,7 +134,7 @@ def of(
         rows=tuple(_rows(given, ranking, metrics)),
         metrics=metrics,
         drawn=tuple(drawn(made)) if pictures else (),
-        assumed=assumptions.of(scenario) if scenario is not None else (),
+        assumed=assumptions.of(scenario, locale) if scenario is not None else (),
         limits=(*_limits(given), *notes),
         stamp=_stamp(given),
         command=_command(given, where),

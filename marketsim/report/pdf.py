@@ -47,9 +47,10 @@ def pages(made: Document) -> Iterator[Figure]:
         yield one.chart.draw(one.figures, "wide", made.locale, made.stamp_line)
     if made.assumed:
         lines = [
-            f"{one.path} = {one.value}: {one.source}{f' ({one.date})' if one.date else ''}" for one in made.assumed
+            f"{one.path} = {one.value}: {one.source}{f' ({one.date})' if one.date not in one.source else ''}"
+            for one in made.assumed
         ]
-        yield from _text(made, "report.assumed", lines)
+        yield from _text(made, "report.assumed", [*lines, *filter(None, [made.own_notes])])
     last = [made.say(made.validation), *(made.say(one) for one in made.limits), made.command]
     yield from _text(made, "report.limits", last)
 

@@ -6,8 +6,9 @@ import string
 
 import pytest
 
-from marketsim import i18n
+from marketsim import i18n, scenario, shipped
 from marketsim.errors import InputError
+from marketsim.i18n import sources
 from marketsim.i18n.locale import FORMATS, Locale, locale_of, said
 
 CHINESE = Locale("zh", "CNY", 7.1, "2026-01-01", "test")
@@ -84,6 +85,32 @@ def test_the_font_has_every_character_of_the_translations():
     assert "SIL OPEN FONT LICENSE Version 1.1" in (folder / "OFL.txt").read_text(encoding="utf-8")
     with resources.as_file(folder / fonts.CHINESE) as path:
         known = set(TTFont(str(path)).getBestCmap())
-    texts = "".join(i18n.KINDS["zh"].values()) + "、；（）"
+    texts = "".join((*i18n.KINDS["zh"].values(), *sources.NOTES.values())) + "、；（）"
     missing = sorted({char for char in texts if ord(char) not in known and char.isprintable()})
     assert not missing, f"run marketsim/charts/fonts/subset.py: {''.join(missing)} missing"
+
+
+@pytest.mark.parametrize("name", shipped.names())
+def test_every_note_of_a_shipped_scenario_is_there_in_chinese_and_no_other(name):
+    notes = scenario.load(shipped.path(name)).sources.values()
+    assert [note for note in notes if note not in sources.NOTES] == []
+
+
+def test_no_translated_note_is_of_no_scenario_and_all_are_chinese():
+    shown = {note for name in shipped.names() for note in scenario.load(shipped.path(name)).sources.values()}
+    assert set(sources.NOTES) == shown
+    assert [
+        note for note, text in sources.NOTES.items() if not any("\u4e00" <= char <= "\u9fff" for char in text)
+    ] == []
+
+
+def test_a_note_of_ones_own_keeps_its_words_and_its_months_and_assumptions_are_translated():
+    own = "quote of our bank, March 2026; the spread is an assumption"
+    assert CHINESE.note(own) == "quote of our bank, 2026 年 3 月；the spread 为假设"
+    assert CHINESE.note("assumption, see our wiki") == "假设：see our wiki"
+    assert [CHINESE.day(date) for date in ("March 2026", "2017", "2026-08-03", "")] == [
+        "2026 年 3 月", "2017 年", "2026-08-03", "",
+    ]  # fmt: skip
+    assert Locale().note(own) == own
+    estimate = "list (AWS); eu-west-1 is not listed with it, the median of 10 other prices is 1.116 times as high"
+    assert CHINESE.note(estimate) == "list (AWS)；eu-west-1 没有列出该规格，其他 10 个价格的中位数是 1.116 倍"

@@ -194,3 +194,26 @@ def test_a_grid_of_another_run_is_left_out_and_said_so(folder):
     made = document.of(folder, pictures=False)
     assert made.grid is None
     assert any("was made for others" in made.say(one) for one in made.limits)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_sources_of_a_shipped_scenario_are_in_the_readers_language_in_every_format(lang):
+    import io
+
+    from pptx import Presentation
+
+    from marketsim.report import deck, pdf, workbook
+
+    found = scenario.load(shipped.path("startup"))
+    made = document.of(handmade.results(), lang, scenario=found, example=False, pictures=False)
+    page = html.text(made)
+    pages = " ".join(text.get_text() for one in pdf.pages(made) for text in one.texts)
+    shapes = (shape for one in Presentation(io.BytesIO(deck.content(made))).slides for shape in one.shapes)
+    slides = " ".join(shape.text_frame.text for shape in shapes if shape.has_text_frame)
+    english, chinese = "market quote for one-year H100, March 2026", "一年期 H100 的市场报价，2026 年 3 月"
+    told, other = (english, chinese) if lang == "en" else (chinese, english)
+    for text in (page, pages, slides, str(workbook._assumed(made).to_dict())):
+        assert told in text
+        assert other not in text
+    own = document.locale_of("zh").text("report.assumed.own")
+    assert all((own in text) == (lang == "zh") for text in (page, slides))
