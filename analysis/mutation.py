@@ -95,6 +95,10 @@ EQUAL: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {
      "flow = amounts(measured) * ((posted.debit == cash).astype(np.int64) - (posted.credit == cash))"): (
         "cash is account 0, and none is below it",
         [("debit == cash", "debit <= cash"), ("credit == cash", "credit <= cash")]),
+    ("marketsim/prices/ou.py", "if kappa == 0:"): ("no speed of reversion is below 0", [("==", "<=")]),
+    ("marketsim/prices/regime_vol.py",
+     "leave_calm, leave_busy = min(1 / days_calm, 1.0), min(1 / days_busy, 1.0)"): (
+        "every uniform is below 1", [("calm, 1.0", "calm, 2.0"), ("busy, 1.0", "busy, 2.0")]),
 }  # fmt: skip
 
 
