@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import pathlib
 from typing import TYPE_CHECKING
 
 import click
@@ -26,14 +25,7 @@ REPLICATIONS = 4
     "--slot", default="1 d", show_default=True, metavar="DURATION", help="Length of a slot; shorter is tighter, slower."
 )
 def command(
-    scenario: pathlib.Path,
-    replications: int | None,
-    seed: int | None,
-    workers: int | None,
-    policies: tuple[str, ...],
-    edits: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
+    given: options.Given,
     slot: str,
 ) -> int:
     """Say what no policy could undercut.
@@ -50,15 +42,15 @@ def command(
     from marketsim.experiment.statistics.interval import t_interval
 
     slot_s = slot_of(slot)
-    with asked(scenario, edits, policies, replications or REPLICATIONS, seed, workers, quiet) as study:
+    with asked(dataclasses.replace(given, replications=given.replications or REPLICATIONS)) as study:
         count = study.how["replications"]
-        bounds = {r: lower_bound(build.build(study.scenario, r, seed), slot_s) for r in range(count)}
-        results = studies.run_study(study.scenario, list(policies) or None, **study.how)
+        bounds = {r: lower_bound(build.build(study.scenario, r, given.seed), slot_s) for r in range(count)}
+        results = studies.run_study(study.scenario, **study.run)
     known = {r: one.value_usd for r, one in bounds.items() if math.isfinite(one.value_usd)}
     settings = {name: study.scenario.policies[name] for name in results.policies if name in study.scenario.policies}
     found = regrets(results.columns(METRIC), known, settings, results.confidence) if known else []
     least = t_interval(list(known.values()), results.confidence) if known else None
-    if as_json:
+    if given.as_json:
         document = {
             "metric": METRIC,
             "confidence": results.confidence,

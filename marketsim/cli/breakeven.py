@@ -39,14 +39,7 @@ FEW = 3  # replications of a field
     "--picture", type=click.Path(path_type=pathlib.Path, dir_okay=False), help="Draw the map: FILE.png, .svg or .pdf."
 )
 def command(
-    scenario: pathlib.Path,
-    replications: int | None,
-    seed: int | None,
-    workers: int | None,
-    policies: tuple[str, ...],
-    edits: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
+    given: options.Given,
     over: tuple[str, ...],
     metric: str | None,
     count: int,
@@ -65,23 +58,21 @@ def command(
         idle.refuse("without --over", "workers", "cluster", "policies", "metric", "count")
         if by == "horizon" and len(_counts(gpus)) > 1 and idle.given("gpus"):
             raise click.UsageError("--gpus: the map by horizon is of one fleet")
-        _map(scenario, edits, replications, seed, by, _counts(gpus), ways, as_json, quiet, picture)
+        _map(given, by, _counts(gpus), ways, picture)
         return
     idle.refuse("with --over", "by", "gpus", "ways", "picture")
     from marketsim.cli.studying import asked, metric_of, settings_of
     from marketsim.experiment.sweep import break_evens, sweep
 
     settings, wanted = settings_of(over, "count")
-    with asked(scenario, edits, policies, replications, seed, workers, quiet) as study:
+    with asked(given) as study:
         name = metric_of(study.scenario, metric)
-        swept = sweep(
-            study.scenario, settings, wanted or count, "grid", **{**study.how, "policies": list(policies) or None}
-        )
+        swept = sweep(study.scenario, settings, wanted or count, "grid", **study.run)
     names = swept.results[0].policies
     if len(names) < 2:
         raise click.UsageError("a break-even is between two policies")
     found = [one for pair in combinations(names, 2) for one in break_evens(swept, name, *pair)]
-    if as_json:
+    if given.as_json:
         console.say(json.dumps([vars(one) for one in found], ensure_ascii=False, allow_nan=False))
     elif not found:
         console.say(f"No two of these policies change places in {name} along {settings[0].path}.")
@@ -114,15 +105,10 @@ def _counts(text: str) -> list[int]:
 
 
 def _map(
-    path: pathlib.Path,
-    edits: tuple[str, ...],
-    replications: int | None,
-    seed: int | None,
+    given: options.Given,
     by: str,
     gpus: list[int],
     only: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
     picture: pathlib.Path | None,
 ) -> None:
     from marketsim.cli.reading import checked
@@ -130,16 +116,16 @@ def _map(
     from marketsim.experiment.payback import paybacks
     from marketsim.experiment.ways import ways_of
 
-    scenario, _ = checked(path, edits, quiet, seed)
+    scenario, _ = checked(given.scenario, given.edits, given.quiet, given.seed)
     key = "gpus" if by == "fleet" else "horizon_s"
-    few = replications or FEW
+    few, seed = given.replications or FEW, given.seed
     found = ways_of(scenario, key, gpus, replications=few, seed=seed, only=only)
     fleet = gpus[-1] if by == "fleet" else gpus[0]
     backs = paybacks(scenario, fleet, replications=few, seed=seed, only=only)
-    hosts = host_or_tokens(scenario, seed, replications or 1)  # a search of many runs each
+    hosts = host_or_tokens(scenario, seed, given.replications or 1)  # a search of many runs each
     if picture is not None:
         _draw(found, picture)
-    if as_json:
+    if given.as_json:
         points = [vars(point) | {"mean_usd": point.mean_usd if point.usd else None} for point in found.points]
         document = {"reference_gpu": found.reference_gpu, "points": points, "turns": found.turns,
                     "paybacks": [vars(one) for one in backs], "services": [vars(one) for one in hosts]}  # fmt: skip
@@ -148,7 +134,7 @@ def _map(
     _fields(found, gpus[0])
     _paybacks(backs)
     _services(hosts)
-    if picture is not None and not quiet:
+    if picture is not None and not given.quiet:
         console.note(f"Picture: {picture}")
 
 

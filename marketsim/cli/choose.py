@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pathlib
 
 import click
 
@@ -25,14 +24,7 @@ from marketsim.cli import console, options
     help="Of choosing the best where it is better by --delta.",
 )  # fmt: skip
 def command(
-    scenario: pathlib.Path,
-    replications: int | None,
-    seed: int | None,
-    workers: int | None,
-    policies: tuple[str, ...],
-    edits: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
+    given: options.Given,
     metric: str | None,
     delta: float,
     chance: float,
@@ -44,25 +36,27 @@ def command(
     """
     from marketsim.cli.studying import asked, metric_of, number
     from marketsim.errors import Fault, InputError
-    from marketsim.experiment import choose, study
+    from marketsim.experiment import choose
+    from marketsim.experiment import study as studies
     from marketsim.experiment.task import ScenarioTask
 
-    at_most = replications or 1_000
-    with asked(scenario, edits, policies, replications, seed, workers, quiet) as given:
-        found = given.scenario
+    at_most = given.replications or 1_000
+    with asked(given) as study:
+        found = study.scenario
         name = metric_of(found, metric)
         if found.objective is not None and found.objective.subject_to:
             limits = ", ".join(found.objective.subject_to)
-            console.note(f"note: chosen by {name} alone; the caps of the objective ({limits}) are not looked at", quiet)
-        names, objects = study.chosen(found, list(policies) or None)
+            words = f"note: chosen by {name} alone; the caps of the objective ({limits}) are not looked at"
+            console.note(words, given.quiet)
+        names, objects = studies.chosen(found, study.policies)
         if not 1 - chance < 1 - 1 / len(names):
             raise InputError(Fault("--chance: a guess is right as often", got=f"{chance:g}"))
-        task = ScenarioTask(found, found.seed if seed is None else seed, objects)
+        task = ScenarioTask(found, found.seed if given.seed is None else given.seed, objects)
         choice = choose.choose(
-            task, names, name, delta, 1 - chance, at_most=at_most, runner=given.how["runner"],
-            ahead=max(8, 2 * given.how["runner"].workers), progress=given.how["progress"],
+            task, names, name, delta, 1 - chance, at_most=at_most, runner=study.how["runner"],
+            ahead=max(8, 2 * study.how["runner"].workers), progress=study.how["progress"],
         )  # fmt: skip
-    if as_json:
+    if given.as_json:
         console.say(json.dumps({"metric": name, "delta": delta, "chance": chance, **vars(choice)}, allow_nan=False))
         return
     rows = [

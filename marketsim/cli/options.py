@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import click
@@ -51,19 +53,33 @@ def several(*options: Callable[[Function], Function]) -> Callable[[Function], Fu
     return apply
 
 
-def _keep_cluster(context: click.Context, _: click.Parameter, address: str | None) -> None:
-    context.meta[CLUSTER] = address
+@dataclass(frozen=True)
+class Given:
+    """What every command over studies is given: which scenario, and how it is to be run and told."""
+
+    scenario: pathlib.Path
+    replications: int | None
+    seed: int | None
+    workers: int | None
+    cluster: str | None
+    policies: tuple[str, ...]
+    edits: tuple[str, ...]
+    as_json: bool
+    quiet: bool
 
 
-CLUSTER = "marketsim.cluster"  # where `studying.asked` finds it, so that no command has to hand it on
-on_cluster = click.option(
-    "--cluster",
-    metavar="local|ADDRESS",
-    expose_value=False,
-    callback=_keep_cluster,
-    help="Run on a Dask cluster instead of processes.",
-)
-studied = several(scenario, replications, seed, workers, on_cluster, policy, edits, as_json, quiet)
+def studied(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command over studies, handed to it as one `Given` before its own."""
+
+    @several(scenario, replications, seed, workers, cluster, policy, edits, as_json, quiet)
+    @functools.wraps(function)
+    def command(**words: Any) -> Any:
+        given = Given(**{part.name: words.pop(part.name) for part in fields(Given)})
+        return function(given, **words)
+
+    return command
+
+
 data = click.option(
     "--data",
     type=click.Path(path_type=pathlib.Path, file_okay=False),

@@ -36,14 +36,7 @@ if TYPE_CHECKING:
     help="Draws from a CSV, as of a posterior: a column a setting, a row a draw.",
 )
 def command(
-    scenario: pathlib.Path,
-    replications: int | None,
-    seed: int | None,
-    workers: int | None,
-    policies: tuple[str, ...],
-    edits: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
+    given: options.Given,
     over: tuple[str, ...],
     metric: str | None,
     design: int | None,
@@ -63,23 +56,23 @@ def command(
     if bool(over) == (file is not None):
         raise click.UsageError("settings are needed: --over KEY=LOW..HIGH, or their draws by --inputs FILE")
     settings, _ = settings_of(over)
-    if len(policies) > 1 and draws is None and file is None:
+    if len(given.policies) > 1 and draws is None and file is None:
         raise click.UsageError("sensitivity looks at one policy: give one --policy")
-    with asked(scenario, edits, policies, replications, seed, workers, quiet) as study:
+    with asked(given) as study:
         name = metric_of(study.scenario, metric)
-        policy = policies[0] if policies else next(iter(study.scenario.policies))
+        policy = given.policies[0] if given.policies else next(iter(study.scenario.policies))
         if draws is not None or file is not None:
-            spreads = _spreads(study, settings, draws, file, policies, name)
+            spreads = _spreads(study, settings, draws, file, name)
         elif design is None:
             bars = sensitivity.tornado(study.scenario, settings, policy, name, **study.how)
         else:
             indices = sensitivity.sobol_of(study.scenario, settings, policy, name, design, **study.how)
     if draws is not None or file is not None:
-        _tell_spreads(spreads, name, as_json)
+        _tell_spreads(spreads, name, given.as_json)
     elif design is None:
-        _tell_bars(bars, policy, name, as_json)
+        _tell_bars(bars, policy, name, given.as_json)
     else:
-        _tell_indices(settings, indices, policy, name, as_json)
+        _tell_indices(settings, indices, policy, name, given.as_json)
 
 
 def _spreads(
@@ -87,14 +80,13 @@ def _spreads(
     settings: Sequence[Setting],
     draws: int | None,
     file: pathlib.Path | None,
-    policies: tuple[str, ...],
     metric: str,
 ) -> dict[str, Spread]:
     """Draws of the inputs from a file, or spread evenly over their ranges (Latin hypercube), and what they make."""
     from marketsim.experiment import points, uncertainty
 
     inputs = uncertainty.read_draws(file) if file is not None else points.scattered(settings, draws or 0, "lhs")
-    return uncertainty.input_uncertainty(study.scenario, inputs, metric, list(policies) or None, **study.how)
+    return uncertainty.input_uncertainty(study.scenario, inputs, metric, study.policies, **study.how)
 
 
 def _tell_spreads(found: dict[str, Spread], metric: str, as_json: bool) -> None:

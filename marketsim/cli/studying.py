@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,40 +21,41 @@ FEW = 10  # replications a point, where none are asked for
 
 @dataclass(frozen=True)
 class Asked:
-    """A checked scenario and how it is to be run: what `run_points` takes as keywords is in `how`."""
+    """A checked scenario and how it is to be run: what `run_points` takes as keywords, without policies, is in `how`.
+
+    policies: names, None for all.
+    """
 
     scenario: Scenario
+    policies: list[str] | None
     how: dict[str, Any]
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """`how`, with the policies."""
+        return {**self.how, "policies": self.policies}
 
 
 @contextmanager
-def asked(
-    path: pathlib.Path,
-    edits: tuple[str, ...],
-    policies: tuple[str, ...],
-    replications: int | None,
-    seed: int | None,
-    workers: int | None,
-    quiet: bool,
-) -> Iterator[Asked]:
+def asked(given: options.Given) -> Iterator[Asked]:
     """The scenario of a command over many points, its warnings told, its runner open while the command works."""
     from marketsim.cli.reading import checked
     from marketsim.experiment import runners
     from marketsim.experiment.study import chosen, replayed
     from marketsim.experiment.task import ScenarioTask
 
-    found, _ = checked(path, edits, quiet, seed)
-    chosen(found, list(policies) or None)
-    for warning in replayed(ScenarioTask(found, found.seed if seed is None else seed), replications or FEW):
-        console.note(f"warning: {warning}", quiet)
-    cluster = click.get_current_context().meta.get(options.CLUSTER)
-    if cluster not in (None, "local"):
+    seed, replications, policies = given.seed, given.replications or FEW, list(given.policies) or None
+    found, _ = checked(given.scenario, given.edits, given.quiet, seed)
+    chosen(found, policies)
+    for warning in replayed(ScenarioTask(found, found.seed if seed is None else seed), replications):
+        console.note(f"warning: {warning}", given.quiet)
+    if given.cluster not in (None, "local"):
         idle.refuse("on a cluster that has its own", "workers")
-    runner = runners.make(workers, cluster)
+    runner = runners.make(given.workers, given.cluster)
     try:
-        with running.progress(quiet) as bar:
-            how = {"replications": replications or FEW, "seed": seed, "runner": runner, "progress": bar}
-            yield Asked(found, how)
+        with running.progress(given.quiet) as bar:
+            how = {"replications": replications, "seed": seed, "runner": runner, "progress": bar}
+            yield Asked(found, policies, how)
     finally:
         runner.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import pathlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,14 +26,7 @@ if TYPE_CHECKING:
 @click.option("--how", type=click.Choice(["grid", "lhs", "sobol"]), default="grid", show_default=True)
 @click.option("--csv", "file", type=click.Path(path_type=pathlib.Path), help="Write all figures to this file, too.")
 def command(
-    scenario: pathlib.Path,
-    replications: int | None,
-    seed: int | None,
-    workers: int | None,
-    policies: tuple[str, ...],
-    edits: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
+    given: options.Given,
     over: tuple[str, ...],
     metric: str | None,
     count: int,
@@ -46,14 +39,13 @@ def command(
     from marketsim.experiment.sweep import sweep
 
     settings, wanted = settings_of(over, "count", how == "grid")
-    with asked(scenario, edits, policies, replications, seed, workers, quiet) as study:
+    with asked(given) as study:
         name = metric_of(study.scenario, metric)
-        run: dict[str, Any] = {**study.how, "policies": list(policies) or None}
-        swept = sweep(study.scenario, settings, wanted or count, how, **run)
+        swept = sweep(study.scenario, settings, wanted or count, how, **study.run)
     frame = swept.frame([name])
     if file is not None:
         folder.place(file, folder.frame_text(frame).encode())
-    if as_json:
+    if given.as_json:
         console.say(frame.to_json(orient="records", force_ascii=False))
         return
     paths = [one.path for one in swept.settings]

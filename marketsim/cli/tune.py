@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pathlib
 
 import click
 
@@ -21,14 +20,7 @@ from marketsim.cli import console, options
     "--held-out", type=click.IntRange(2, 10_000), default=30, show_default=True, help="Replications for the gain."
 )
 def command(
-    scenario: pathlib.Path,
-    replications: int | None,
-    seed: int | None,
-    workers: int | None,
-    policies: tuple[str, ...],
-    edits: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
+    given: options.Given,
     over: tuple[str, ...],
     metric: str | None,
     trials: int,
@@ -43,13 +35,13 @@ def command(
     from marketsim.experiment.tune import tune_policy
 
     settings, _ = settings_of(over)
-    if len(policies) != 1:
+    if len(given.policies) != 1:
         raise click.UsageError("tune needs one --policy")
-    with asked(scenario, edits, policies, replications, seed, workers, quiet) as study:
+    with asked(given) as study:
         name = metric_of(study.scenario, metric)
         found = tune_policy(
             study.scenario,
-            policies[0],
+            given.policies[0],
             settings,
             name,
             study.how["seed"],
@@ -59,12 +51,12 @@ def command(
             held_out=held_out,
         )
     gain = found.held_out
-    if as_json:
+    if given.as_json:
         plain = {"settings": found.settings, "searched": found.searched, "held_out": vars(gain)}
         console.say(json.dumps(plain, ensure_ascii=False, allow_nan=False))
         return
     for path, value in found.settings.items():
-        console.say(f"policies.{policies[0]}.{path}: {number(value)}")
+        console.say(f"policies.{given.policies[0]}.{path}: {number(value)}")
     told = {True: "told apart from 0", False: "not distinguishable from 0", None: "too few replications to tell"}
     console.say(
         f"{name} changes by {gain.value:+,.4g} ({span(gain.low, gain.high)}) on {gain.n} replications "
