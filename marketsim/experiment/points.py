@@ -152,18 +152,32 @@ def run_points(
     runner: runners.Runner | None = None,
     progress: Callable[[study.Progress], None] | None = None,
 ) -> list[Results]:
-    """The results at each point, over the same replications. All points are checked before the first is run."""
+    """The results at each point, over the same replications. All points are checked before the first is run.
+
+    Where a difference to a policy is watched, it is that within each point: all points stop together, once each of
+    their differences is known well enough, so that points can be compared pair by pair. Where that policy is not run
+    beside another, as in a tornado of one, there is no difference to watch, and all replications are run.
+    """
     names, objects = study.chosen(scenario, policies)
     base = ScenarioTask(scenario, scenario.seed if seed is None else seed, objects)
     task = PointsTask(base, tuple(edits))
     for point in range(len(edits)):
         task.at(point)  # raises InputError for an edit that is wrong
-    plan = study.Plan.of(scenario.experiment.replications if replications is None else replications)
-    if plan.to is not None:
-        plan = study.Plan(plan.at_most)  # a difference between policies is watched in a study, not between points
+    asked = scenario.experiment.replications if replications is None else replications
+    plan = _within_points(study.Plan.of(asked, scenario.experiment.confidence), names, len(edits))
     labels = [f"{point}/{name}" for point in range(len(edits)) for name in names]
     whole = study.run_task(task, labels, plan, runner, progress=progress)
     return [_part(whole, point, names, task, scenario) for point in range(len(edits))]
+
+
+def _within_points(plan: study.Plan, names: Sequence[str], count: int) -> study.Plan:
+    """The plan with the difference that it watches taken within each point."""
+    if plan.to is None:
+        return plan
+    if plan.to not in names or len(names) < 2:
+        return study.Plan(plan.at_most)
+    pairs = [(f"{at}/{name}", f"{at}/{plan.to}") for at in range(count) for name in names if name != plan.to]
+    return replace(plan, to=None, pairs=tuple(pairs))
 
 
 def _part(whole: Results, point: int, names: Sequence[str], task: PointsTask, scenario: Any) -> Results:

@@ -31,13 +31,15 @@ MOST_REPLICATIONS = 100_000
 class Plan:
     """How many replications: `at_most`, or fewer once `metric` is known well enough.
 
-    Known well enough is its mean under every policy, or where `to` names a policy, every other's difference to that.
+    Known well enough is its mean under every policy, or where `to` names a policy, every other's difference to that, or
+    where `pairs` are named, the first's difference to the second in each. All policies get as many replications.
     """
 
     at_most: int
     until: Until | None = None
     metric: str = "total_cost_usd"
     to: str | None = None
+    pairs: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, asked: Any, confidence: float = 0.95) -> Plan:
@@ -133,17 +135,18 @@ class _Study:
                 Progress(done, self.target * len(self.policies), len(self.failures), metric, *(widest or (None, None)))
             )
 
-    def _names(self) -> list[str]:
-        """The policies whose mean, or whose difference to another, is watched."""
-        return [name for name in self.policies if name != self.plan.to]
+    def _pairs(self) -> list[tuple[str, str | None]]:
+        """The policies whose mean is watched, each beside None; or whose difference is, beside the other."""
+        return list(self.plan.pairs) or [(name, self.plan.to) for name in self.policies if name != self.plan.to]
 
-    def _watched(self, policy: str, n: int) -> list[float]:
-        """The values of a policy in the first n replications, or its differences to the policy that is named."""
+    def _watched(self, pair: tuple[str, str | None], n: int) -> list[float]:
+        """The values of a policy in the first n replications, or its differences to the one beside it."""
+        policy, to = pair
         rows = self.rows[policy]
         values = {r: value for r in range(n) if r in rows and (value := rows[r].get(self.plan.metric)) is not None}
-        if self.plan.to is None:
+        if to is None:
             return list(values.values())
-        other = self.rows[self.plan.to]
+        other = self.rows[to]
         pairs = ((value, other[r].get(self.plan.metric)) for r, value in values.items() if r in other)
         return [value - beside for value, beside in pairs if beside is not None]
 
@@ -157,7 +160,7 @@ class _Study:
             return self.target
         self._watchable()
         for n in range(min(until.n_min, self.target), self.target + 1):
-            if all(until.reached(self._watched(policy, n)) for policy in self._names()):
+            if all(until.reached(self._watched(pair, n)) for pair in self._pairs()):
                 return n
         return self.target if self.target >= self.plan.at_most else None
 
@@ -176,7 +179,7 @@ class _Study:
     def _guess(self) -> int:
         until = self.plan.until
         assert until is not None
-        guess = max(until.guess(self._watched(policy, self.target)) for policy in self._names())
+        guess = max(until.guess(self._watched(pair, self.target)) for pair in self._pairs())
         return min(max(guess, self.target + 1), 4 * self.target)  # early guesses are rough
 
     def _widest(self) -> tuple[float, float] | None:
@@ -185,8 +188,8 @@ class _Study:
         if until is None:
             return None
         found = []
-        for policy in self._names():
-            values = self._watched(policy, self.target)
+        for pair in self._pairs():
+            values = self._watched(pair, self.target)
             if len(values) > 1:
                 interval = t_interval(values, until.confidence)
                 found.append((interval.half_width or 0.0, until.target(interval)))

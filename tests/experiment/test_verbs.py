@@ -14,6 +14,7 @@ from marketsim.errors import InputError
 from marketsim.experiment import choose, controls, folder, points, runners, sensitivity, study, sweep, tune, uncertainty
 from marketsim.experiment import whatif as whatifs
 from marketsim.experiment.statistics.interval import Interval
+from marketsim.experiment.statistics.stopping import Until
 from marketsim.streams import Dice, normal
 
 TINY: dict[str, Any] = {
@@ -150,6 +151,33 @@ def test_designs_cover_their_ranges() -> None:
 def test_a_wrong_edit_is_told_before_anything_runs(tiny: scenarios.Scenario) -> None:
     with pytest.raises(InputError, match=r"supply\.cloud"):
         points.run_points(tiny, [{}, {"supply.cloud.usd_per_gpu_hour": -1}], replications=1)
+
+
+def test_points_stop_together_once_each_difference_within_them_is_known(tiny: scenarios.Scenario) -> None:
+    edits = [{}, {"supply.cloud.usd_per_gpu_hour": 6.0}]
+    until = Until(half_width=40.0)
+    plan = study.Plan(300, until, "total_cost_usd", to="cloud-only")
+    found = points.run_points(tiny, edits, replications=plan)
+    counts = {one.stamp["replications"] for one in found}
+    assert len(counts) == 1
+    assert 10 < min(counts) < 300
+    for one in found:
+        assert len(one.column("spot-first", "total_cost_usd")) == min(counts)
+        (gap,) = one.differences("total_cost_usd", to="cloud-only")
+        assert gap.high - gap.low <= 80.0  # type: ignore[operator]
+    # each pair of the points is watched: with the change alone it would have been enough sooner or just then
+    alone = [points.run_points(tiny, [edit], replications=plan)[0].stamp["replications"] for edit in edits]
+    assert max(alone) == min(counts) > min(alone)
+    # the scenario's own rule is the same rule
+    asked = {"at_most": 300, "until": {"metric": "total_cost_usd", "half_width": 40, "to": "cloud-only"}}
+    said = points.run_points(tiny.changed({"experiment.replications": asked}), edits)
+    assert {one.stamp["replications"] for one in said} == counts
+
+
+def test_one_policy_by_itself_has_no_difference_to_watch_and_takes_all(tiny: scenarios.Scenario) -> None:
+    plan = study.Plan(12, Until(half_width=1e9), "total_cost_usd", to="cloud-only")
+    (alone,) = points.run_points(tiny, [{}], ["spot-first"], replications=plan)
+    assert alone.stamp["replications"] == 12
 
 
 def test_a_sweep_finds_the_price_at_which_spot_stops_paying(tiny: scenarios.Scenario) -> None:
