@@ -77,15 +77,14 @@ def kim_nelson(
         ]
         dropped |= dict.fromkeys(worse, r)
         alive = [i for i in alive if i not in worse]
-        past = r > max((kn_most(h2, s2[i, j], delta) for i in alive for j in alive if i != j), default=0)
-        if len(alive) == 1 or past or r >= at_most:
+        # one that is left alone has no pair that may still be undecided
+        decided = r > max((kn_most(h2, s2[i, j], delta) for i in alive for j in alive if i != j), default=0)
+        if decided or r >= at_most:
             break
         sums[alive] += np.asarray(draw(alive, r), dtype=np.float64)
         r += 1
     best = min(alive, key=lambda i: (means[i], i))
-    return Selected(
-        best, len(alive) == 1 or past, tuple(dropped.get(i, r) for i in range(systems)), tuple(alive), dropped
-    )
+    return Selected(best, decided, tuple(dropped.get(i, r) for i in range(systems)), tuple(alive), dropped)
 
 
 def rinott_h(systems: int, n0: int, chance: float) -> float:
