@@ -99,6 +99,27 @@ EQUAL: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {
     ("marketsim/prices/regime_vol.py",
      "leave_calm, leave_busy = min(1 / days_calm, 1.0), min(1 / days_busy, 1.0)"): (
         "every uniform is below 1", [("calm, 1.0", "calm, 2.0"), ("busy, 1.0", "busy, 2.0")]),
+    ("marketsim/experiment/statistics/interval.py", "if (data == data[0]).all():"): (
+        "all are equal to the last where they are equal to the first", [("[0]", "[ -1]")]),
+    ("marketsim/experiment/statistics/interval.py", "return identical(float(data[0]), n)"): (
+        "all are equal here", [("[0]", "[ 1]"), ("[0]", "[ -1]")]),
+    ("marketsim/experiment/statistics/interval.py", "if (one == one[0]).all() and (two == two[0]).all():"): (
+        "all are equal to any where they are equal to the first, and there are two at least",
+        [("one[0]", "one[ 1]"), ("one[0]", "one[ -1]"), ("two[0]", "two[ 1]"), ("two[0]", "two[ -1]")]),
+    ("marketsim/experiment/statistics/interval.py", "return identical(float(one[0] - two[0]), n)"): (
+        "all of each are equal here",
+        [("one[0]", "one[ 1]"), ("one[0]", "one[ -1]"), ("two[0]", "two[ 1]"), ("two[0]", "two[ -1]")]),
+    ("marketsim/experiment/statistics/multiple.py", "out, reached = [0.0] * len(p), 0.0"): (
+        "each place of the list is written before it is read, and what is reached is never below 0",
+        [("[0.0]", "[ 1.0]"), ("[0.0]", "[ -1.0]"), (", 0.0", ", -1.0")]),
+    ("marketsim/experiment/statistics/quantile.py", "if (data == data[0]).all():"): (
+        "all are equal to the last where they are equal to the first", [("[0]", "[ -1]")]),
+    ("marketsim/experiment/statistics/selection.py", "return float(optimize.brentq(excess, 0.01, 50.0, xtol=1e-10))"): (
+        "another bracket around the same root", [("50.0", "51.0"), ("50.0", "49.0"), ("0.01", "-0.99")]),
+    ("marketsim/experiment/statistics/selection.py", "nodes, weights = np.polynomial.legendre.leggauss(200)"): (
+        "the sum is exact far below the digits that are asked for", [("200", "201"), ("200", "199")]),
+    ("marketsim/experiment/statistics/variance.py", "if (data == data[0]).all():"): (
+        "all are equal to any where they are equal to the first", [("[0]", "[ 1]"), ("[0]", "[ -1]")]),
 }  # fmt: skip
 
 

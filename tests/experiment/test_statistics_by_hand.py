@@ -92,6 +92,12 @@ def test_a_statistic_that_is_the_same_in_every_resample_has_no_interval() -> Non
     assert found.note == "the statistic does not vary between resamples"
 
 
+def test_one_number_alone_does_not_vary() -> None:
+    for find in (interval.bootstrap, quantile.cvar_interval, lambda data: quantile.quantile_interval(data, 0.5)):
+        found = find([3.0])
+        assert (found.value, found.note) == (3.0, "identical in all 1")
+
+
 # ---------------------------------------------------------------------------------------------------- quantiles
 
 
