@@ -35,9 +35,7 @@ FEW = 3  # replications of a field
 @click.option("--by", type=click.Choice(["fleet", "horizon"]), default="fleet", help="What the rows of the map are.")
 @click.option("--gpus", default=GPUS, show_default=True, metavar="A,B,C", help="Fleets; with --by horizon one.")
 @click.option("--way", "ways", multiple=True, metavar="OFFER", help="Only this offer in the map; may be repeated.")
-@click.option(
-    "--picture", type=click.Path(path_type=pathlib.Path, dir_okay=False), help="Draw the map: FILE.png, .svg or .pdf."
-)
+@options.picture("the map")
 def command(
     given: options.Given,
     over: tuple[str, ...],
@@ -123,19 +121,17 @@ def _map(
     fleet = gpus[-1] if by == "fleet" else gpus[0]
     backs = paybacks(scenario, fleet, replications=few, seed=seed, only=only)
     hosts = host_or_tokens(scenario, seed, given.replications or 1)  # a search of many runs each
-    if picture is not None:
-        _draw(found, picture)
     if given.as_json:
         points = [vars(point) | {"mean_usd": point.mean_usd if point.usd else None} for point in found.points]
         document = {"reference_gpu": found.reference_gpu, "points": points, "turns": found.turns,
                     "paybacks": [vars(one) for one in backs], "services": [vars(one) for one in hosts]}  # fmt: skip
         console.say(json.dumps(document, ensure_ascii=False, allow_nan=False))
-        return
-    _fields(found, gpus[0])
-    _paybacks(backs)
-    _services(hosts)
-    if picture is not None and not given.quiet:
-        console.note(f"Picture: {picture}")
+    else:
+        _fields(found, gpus[0])
+        _paybacks(backs)
+        _services(hosts)
+    if picture is not None:
+        _draw(found, picture, given.quiet)
 
 
 def _fields(found: Ways, first_gpus: int) -> None:
@@ -195,8 +191,7 @@ def _services(hosts: list[HostOrBuy]) -> None:
     console.table(["service", "host", "tokens", "simulated", "closed form", "need"], rows, numbers=(3, 4, 5))
 
 
-def _draw(found: Ways, picture: pathlib.Path) -> None:
-    from marketsim.charts.breakeven import CHART
+def _draw(found: Ways, picture: pathlib.Path, quiet: bool) -> None:
+    from marketsim.cli.pictures import draw_one
 
-    figures = CHART.figures({"whatif": found.frame()})
-    CHART.draw(figures).savefig(picture)
+    draw_one("breakeven", {"whatif": found.frame()}, picture, quiet)

@@ -94,4 +94,23 @@ over = click.option(
     metavar="KEY=LOW..HIGH|A,B,C",
     help=OVER,
 )
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def _drawable(_: click.Context, __: click.Parameter, path: pathlib.Path | None) -> pathlib.Path | None:
+    if path is not None and path.suffix.lower() not in PICTURES:
+        raise click.BadParameter(f"a picture ends in {', '.join(PICTURES)} (got {path.name})")
+    return path
+
+
+def picture(what: str) -> Callable[[Function], Function]:
+    """The option of a command that draws one picture; what: of what it is."""
+    return click.option(
+        "--picture",
+        type=click.Path(path_type=pathlib.Path, dir_okay=False),
+        callback=_drawable,
+        help=f"Draw {what}: FILE.png, .svg or .pdf.",
+    )
+
+
 metric = click.option("--metric", metavar="NAME", help="The metric that is looked at; the objective's where not given.")

@@ -7,7 +7,7 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from marketsim.experiment.results import Results
     from marketsim.experiment.runners import Runner
@@ -16,6 +16,33 @@ if TYPE_CHECKING:
 
 FIGURES = "figures"
 MOST_COMPARED = 4  # policies that a grid of what-ifs runs where none are named: the best ones
+
+
+def draw_one(name: str, tables: Mapping[str, Any], path: pathlib.Path, quiet: bool = False) -> None:
+    """Draw the chart of a name out of its tables into a file that ends in .png, .svg or .pdf, and say so.
+
+    Where the tables hold nothing that it could show, nothing is written, and that is said.
+    """
+    from marketsim import charts
+    from marketsim.charts import saving
+    from marketsim.charts.chart import NothingToDraw
+    from marketsim.cli import console
+    from marketsim.experiment import folder
+
+    chart = charts.KINDS[name]
+    try:
+        figures = chart.figures(tables)
+    except NothingToDraw as reason:
+        console.note(f"warning: no picture: {reason}")
+        return
+    figure = chart.draw(figures)
+    suffix = path.suffix.lower()
+    if suffix == ".svg":
+        content = saving.svg(figure, name.replace("_", "-"), alt=chart.alt(figures)).encode()
+    else:
+        content = saving.pdf([figure]) if suffix == ".pdf" else saving.png(figure)
+    folder.place(path, content)
+    console.note(f"Picture: {path}", quiet)
 
 
 def add(

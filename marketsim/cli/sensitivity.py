@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketsim.cli import console, options
+from marketsim.cli import console, idle, options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @options.studied
 @click.option("--over", "over", multiple=True, metavar="KEY=LOW..HIGH|A,B,C", help=options.OVER)
 @options.metric
+@options.picture("the tornado")
 @click.option(
     "--sobol", "design", type=click.IntRange(2, 65_536), metavar="N", help="Sobol indices from N (a power of 2)."
 )
@@ -42,19 +43,24 @@ def command(
     design: int | None,
     draws: int | None,
     file: pathlib.Path | None,
+    picture: pathlib.Path | None,
 ) -> None:
     """Find the settings that the answer hangs on.
 
     Each setting of --over alone (a tornado), or all at once by --sobol, for a metric of one policy of SCENARIO. With
     --draws or --inputs: error of the mean, uncertain inputs and range of outcomes side by side, for all policies.
     """
+    from marketsim.cli.pictures import draw_one
     from marketsim.cli.studying import asked, metric_of, settings_of
     from marketsim.experiment import sensitivity
+    from marketsim.report import tables
 
     if sum(one is not None for one in (design, draws, file)) > 1:
         raise click.UsageError("one of --sobol, --draws and --inputs at a time")
     if bool(over) == (file is not None):
         raise click.UsageError("settings are needed: --over KEY=LOW..HIGH, or their draws by --inputs FILE")
+    if design is not None or draws is not None or file is not None:
+        idle.refuse("with --sobol, --draws or --inputs", "picture")
     settings, _ = settings_of(over)
     if len(given.policies) > 1 and draws is None and file is None:
         raise click.UsageError("sensitivity looks at one policy: give one --policy")
@@ -71,6 +77,8 @@ def command(
         _tell_spreads(spreads, name, given.as_json)
     elif design is None:
         _tell_bars(bars, policy, name, given.as_json)
+        if picture is not None:
+            draw_one("tornado", {"tornado": tables.of_tornado(bars, policy, name)}, picture, given.quiet)
     else:
         _tell_indices(settings, indices, policy, name, given.as_json)
 

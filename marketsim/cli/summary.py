@@ -6,20 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from marketsim.cli import console
+from marketsim.experiment.results import MAIN
 from marketsim.i18n.locale import Locale, locale_of
 
 if TYPE_CHECKING:
     from marketsim.experiment.compare import Best
     from marketsim.experiment.results import Results
 
-SHOWN = (  # in the order of the table
-    "total_cost_usd",
-    "total_with_penalties_usd",
-    "cash_out_usd",
-    "missed_deadline_share",
-    "unserved_share",
-    "utilization",
-)
+SHOWN = tuple(name for name in MAIN if name != "jobs")
 WITH_INTERVAL = ("total_cost_usd", "total_with_penalties_usd")
 # where names leave no room for them
 LEFT_OUT = ((), ("cash_out_usd",), ("cash_out_usd", "unserved_share", "utilization"))

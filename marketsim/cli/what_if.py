@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 from dataclasses import replace
 
 import click
@@ -13,18 +14,22 @@ from marketsim.cli.compare import show
 
 @click.command("what-if")
 @options.studied
+@options.picture("before, after and the change")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this metric; may be repeated.")
 def command(
     given: options.Given,
     metrics: tuple[str, ...],
+    picture: pathlib.Path | None,
 ) -> None:
     """Say what changes if a setting does.
 
     SCENARIO is run as it is and with --set, over the same dice.
     """
     from marketsim import plain_yaml
+    from marketsim.cli.pictures import draw_one
     from marketsim.cli.studying import asked
     from marketsim.experiment import whatif
+    from marketsim.report import tables
     from marketsim.scenario import load
 
     edits = given.edits
@@ -37,6 +42,8 @@ def command(
     found = whatif.changes(base, changed, metrics or None)
     if given.as_json:
         console.say(json.dumps([vars(one) for one in found], ensure_ascii=False, allow_nan=False))
-        return
-    console.say(f"With {', '.join(edits)}; * told apart at {100 * base.confidence:g} %")
-    show(found)
+    else:
+        console.say(f"With {', '.join(edits)}; * told apart at {100 * base.confidence:g} %")
+        show(found)
+    if picture is not None:
+        draw_one("changes", {"changes": tables.of_changes(base, changed, ", ".join(edits))}, picture, given.quiet)

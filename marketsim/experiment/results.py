@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 LEAST_FOR_RANGE = 10  # outcomes, before a tenth of them is one
-MAIN = (
+MAIN = (  # what tables show first, in their order
     "total_cost_usd",
     "total_with_penalties_usd",
     "cash_out_usd",
