@@ -267,15 +267,17 @@ def mean_load_gpus(world: World) -> float:
 
 
 def _capacity_gpus(scenario: Scenario, world: World, policy: str) -> float | None:
-    """GPUs on average that a policy could hold over the horizon, None where there is no bound."""
+    """GPUs on average that a policy could hold over the horizon, None where there is no bound.
+
+    A quota is the first one: no rule that a scenario can name asks for more, only a policy of one's own does.
+    """
     gpus = 0.0
     for offer in world.offers:
-        most = _market_instances(offer, world)
-        if most >= units.UNLIMITED:
+        quota = units.UNLIMITED if offer.quota is None else offer.quota
+        startable = offer.launchable.map(lambda many, most=quota: np.minimum(many, most))  # type: ignore[misc]
+        if startable.clipped(world.end_s).values.max() >= units.UNLIMITED:
             return None
-        path = offer.launchable if offer.quota is None or offer.quota_step else None
-        mean = path.mean(0, world.horizon_s) if path is not None else float(most)
-        gpus += mean * offer.shape.gpus
+        gpus += startable.mean(0, world.horizon_s) * offer.shape.gpus
     for order in world.orders:
         gpus += order.instances * world.offers[world.offer_index[order.offer]].shape.gpus
     procurement: Any = scenario.policies[policy].procurement

@@ -36,10 +36,10 @@ def _offers(scenario: Scenario, world: World) -> Iterator[Fault]:
     for name, offer in scenario.supply.items():
         path = f"supply.{name}"
         quota = getattr(offer, "quota_instances", None)
-        if quota is not None and not quota.initial and (not quota.step or quota.at_most == 0):
-            yield Fault(
-                "lets nobody start anything, ever", key=f"{path}.quota_instances", got="initial 0, none granted"
-            )
+        if quota is not None and not quota.initial:
+            asks = quota.step and quota.at_most != 0
+            what = "lets nobody start anything" + (": only a policy of your own asks for more" if asks else ", ever")
+            yield Fault(what, key=f"{path}.quota_instances", got="initial 0")
         block, most = getattr(offer, "block_instances", 1), getattr(offer, "most_instances", None)
         if most is not None and most > block and most % block:
             what = f"is no multiple of block_instances, {block}: only {most - most % block} can ever be signed for"

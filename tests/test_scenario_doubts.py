@@ -79,6 +79,14 @@ def test_load_above_what_a_policy_can_have_is_told_in_gpus() -> None:
     assert "policies.p" not in doubts("supply.cloud.quota_instances={initial: 5}")
 
 
+def test_no_rule_of_a_scenario_asks_for_quota_so_that_the_first_one_is_the_capacity() -> None:
+    told = doubts("supply.cloud.quota_instances={initial: 4, step: 8, grant: 1 d}")
+    assert "is above the capacity it can have, 4.0 GPUs" in told["policies.p"]
+    none = doubts("supply.cloud.quota_instances={initial: 0, step: 8}")["supply.cloud.quota_instances"]
+    assert none == "lets nobody start anything: only a policy of your own asks for more"
+    assert doubts("supply.cloud.quota_instances={initial: 0}")["supply.cloud.quota_instances"].endswith("ever")
+
+
 def test_what_a_policy_signs_is_capacity_too() -> None:
     plan = "policies.p.procurement={kind: fixed_plan, sign: [{offer: contract, instances: 1, term: 30 d}]}"
     assert "policies.p" not in doubts("supply.cloud.quota_instances={initial: 4}", plan)
@@ -122,7 +130,7 @@ def test_a_service_that_no_offer_can_serve_is_told() -> None:
 # what is written, and where it is told; each is right with the second edit
 IDLE = {
     "a quota that nobody grants": (
-        "supply.cloud.quota_instances={initial: 0}", "supply.cloud.quota_instances", ".step=1"
+        "supply.cloud.quota_instances={initial: 0}", "supply.cloud.quota_instances", ".initial=1"
     ),
     "money after the horizon": ("finance.rounds=[{at: 30 d, usd: 5}]", "finance.rounds[0].at", "[0].at=29 d"),
     "a stage after the horizon": (

@@ -28,7 +28,9 @@ class Quota(Settings):
     """Instances a provider lets one start before it is asked for more."""
 
     initial: Count = Field(description="instances allowed from the start")
-    step: Count = Field(default=0, description="instances that one granted request adds; 0: none is granted")
+    step: Count = Field(
+        default=0, description="instances that one granted request adds; 0: none. Only a policy of your own asks"
+    )
     grant: Duration = Field(default=0, description="from request to grant")
     granted_share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="of what is asked for, that is granted, in whole steps and at least one"
