@@ -10,7 +10,7 @@ from marketsim.charts import palette
 from marketsim.charts.chart import Chart, Figures, NothingToDraw, Tables, rows
 from marketsim.charts.sheet import LABEL, LINE, SMALL, Sheet
 from marketsim.i18n.locale import Said, said
-from marketsim.levers.lever import higher_is_better
+from marketsim.levers.effect import higher_is_better
 
 LESS, MORE = "#0072B2", "#D55E00"
 

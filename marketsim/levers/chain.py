@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 
 from marketsim.levers import curve, hardware
 from marketsim.levers.distillation import Distillation
-from marketsim.levers.lever import ANY, Effect, Lever, LeverWork
+from marketsim.levers.effect import ANY, Effect, LeverWork
+from marketsim.levers.lever import Lever
 from marketsim.levers.pruning import Pruning
 from marketsim.levers.quantization import Quantization
 from marketsim.levers.shrink import Shrink

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from marketsim.demand.job import Service
 from marketsim.demand.serving import silicon
 from marketsim.levers.chain import joined
-from marketsim.levers.lever import Effect, Floor, Lever, LeverWork, higher_is_better
+from marketsim.levers.effect import Effect, Floor, LeverWork, higher_is_better
+from marketsim.levers.lever import Lever
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from pydantic import Field, PrivateAttr
 
 from marketsim import strict_csv
 from marketsim.errors import Fault, InputError, nearest
-from marketsim.levers.lever import ANY, Effect, Lever, LeverWork, check
+from marketsim.levers.effect import ANY, Effect, LeverWork
+from marketsim.levers.lever import Lever, check
 
 COLUMNS: dict[str, Callable[[str], Any]] = {
     "technique": strict_csv.word,

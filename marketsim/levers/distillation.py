@@ -8,7 +8,8 @@ from pydantic import Field
 
 from marketsim.errors import nearest
 from marketsim.levers import catalogue
-from marketsim.levers.lever import Effect, Lever, LeverWork
+from marketsim.levers.effect import Effect, LeverWork
+from marketsim.levers.lever import Lever
 
 # The student's GPU-hours, where published: 8 V100-16GB for 90 h (transformers examples/research_projects/distillation)
 HOURS = {"DistilBERT": LeverWork(gpu_hours=720, gpu="V100", gpus=8, source="transformers distillation README")}

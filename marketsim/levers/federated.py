@@ -17,7 +17,8 @@ from marketsim.data.tables import table
 from marketsim.demand.job import Need
 from marketsim.errors import nearest
 from marketsim.levers import privacy
-from marketsim.levers.lever import Effect, Lever, LeverOutcome, LeverWork, Tried
+from marketsim.levers.effect import Effect, LeverOutcome, LeverWork, Tried
+from marketsim.levers.lever import Lever
 from marketsim.levers.rounds import ALWAYS, FederatedRun, RoundPlan, simulate, transfer_s
 from marketsim.settings import Duration, NonNegative, OpenShare, Positive, PositiveCount, Share
 from marketsim.streams import Dice, lognormal

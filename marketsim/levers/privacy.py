@@ -16,7 +16,8 @@ from pydantic import Field, model_validator
 from marketsim.data.tables import table
 from marketsim.demand.job import Need, Service
 from marketsim.levers import catalogue
-from marketsim.levers.lever import ANY, Effect, Lever, LeverWork
+from marketsim.levers.effect import ANY, Effect, LeverWork
+from marketsim.levers.lever import Lever
 from marketsim.settings import Positive
 
 

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from marketsim.data.tables import table
 from marketsim.levers import catalogue, curve
-from marketsim.levers.lever import ANY, Effect, Lever
+from marketsim.levers.effect import ANY, Effect
+from marketsim.levers.lever import Lever
 
 # 16-bit values with a 16-bit index for each weight that is left, as in a compressed sparse row of a small layer
 BYTES_PER_SPARSE_WEIGHT = 2.0

@@ -12,7 +12,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from marketsim.levers import catalogue, curve
-from marketsim.levers.lever import ANY, Effect, Lever, LeverWork
+from marketsim.levers.effect import ANY, Effect, LeverWork
+from marketsim.levers.lever import Lever
 from marketsim.settings import Positive
 
 Method = Literal["awq", "gptq", "rtn", "kquant", "ptq", "qat", "int8_dynamic"]

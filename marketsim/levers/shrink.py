@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from marketsim.levers import catalogue
-from marketsim.levers.lever import ANY, Effect, Lever
+from marketsim.levers.effect import ANY, Effect
+from marketsim.levers.lever import Lever
 
 WHOLE = {"width": 1.0, "resolution": 224.0, "bits": 32.0}
 WIDTHS = (0.25, 0.5, 0.75, 1.0)

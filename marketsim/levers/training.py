@@ -9,7 +9,8 @@ from pydantic import Field
 from marketsim.data.tables import table
 from marketsim.demand.job import Need
 from marketsim.levers import catalogue, hardware
-from marketsim.levers.lever import Effect, Lever, LeverWork
+from marketsim.levers.effect import Effect, LeverWork
+from marketsim.levers.lever import Lever
 
 NONE_NEEDED = LeverWork(source="none needed")
 

@@ -27,7 +27,8 @@ from small_worlds import (
 
 from marketsim.engine.run import run
 from marketsim.errors import PolicyError
-from marketsim.levers.lever import DrawnLever, LeverOutcome, LeverWork
+from marketsim.levers.effect import LeverOutcome, LeverWork
+from marketsim.levers.lever import DrawnLever
 from marketsim.metrics.measure import measure
 from marketsim.policies import policy as say
 from marketsim.policies.base import PlacementBase

@@ -28,7 +28,8 @@ from marketsim.engine import serving
 from marketsim.engine.run import run
 from marketsim.errors import PolicyError
 from marketsim.ledger import ACCOUNT
-from marketsim.levers.lever import DrawnLever, LeverOutcome, LeverWork
+from marketsim.levers.effect import LeverOutcome, LeverWork
+from marketsim.levers.lever import DrawnLever
 from marketsim.metrics.measure import measure
 from marketsim.path import Path
 from marketsim.policies import placement

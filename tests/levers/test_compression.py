@@ -9,7 +9,8 @@ import pytest
 
 from marketsim.demand.job import Need, Service
 from marketsim.levers import Chain, Distillation, LowRank, MixedPrecision, Pruning, Quantization, Shrink, catalogue
-from marketsim.levers.lever import ANY, decode_share
+from marketsim.levers.effect import ANY
+from marketsim.levers.lever import decode_share
 from marketsim.path import Path
 from marketsim.supply.shape import Shape
 

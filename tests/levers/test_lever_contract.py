@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from marketsim.demand.job import Need, Service
 from marketsim.levers import KINDS
-from marketsim.levers.lever import Effect, Floor, Lever, LeverWork, drawn, outcome_of
+from marketsim.levers.effect import Effect, Floor, LeverWork, outcome_of
+from marketsim.levers.lever import Lever, drawn
 from marketsim.path import Path
 from marketsim.settings import one_of
 from marketsim.streams import Dice

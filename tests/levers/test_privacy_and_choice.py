@@ -20,7 +20,7 @@ from marketsim.levers.choice import (
     switching_points,
     work_usd,
 )
-from marketsim.levers.lever import Floor, LeverWork
+from marketsim.levers.effect import Floor, LeverWork
 from marketsim.levers.privacy import NAMES, dp_accuracy, is_private, mechanism, price_of_privacy
 from marketsim.path import Path
 from marketsim.streams import Dice
