@@ -53,6 +53,13 @@ def several(*options: Callable[[Function], Function]) -> Callable[[Function], Fu
     return apply
 
 
+until = click.option(
+    "--until",
+    metavar="METRIC[:POLICY]=WIDTH",
+    help="Stop before -n (1,000) once a mean, or each difference to POLICY, is known within 2% or 5000, say.",
+)
+
+
 @dataclass(frozen=True)
 class Given:
     """What every command over studies is given: which scenario, and how it is to be run and told."""

@@ -25,11 +25,7 @@ _WIDTH = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%)?\s*")
 _asked = options.several(
     options.scenario,
     options.replications,
-    click.option(
-        "--until",
-        metavar="METRIC[:POLICY]=WIDTH",
-        help="Stop before -n (1,000) once a mean, or each difference to POLICY, is known within 2% or 5000, say.",
-    ),
+    options.until,
     options.seed,
     options.workers,
     options.cluster,
@@ -101,7 +97,7 @@ def command(
         idle.refuse("with --json and --no-pictures", "lang")
     found, _ = checked(scenario, edits, quiet, seed)
     conditions = _gates(gates)
-    plan = replications if until is None else _plan(until, replications, found)
+    plan = replications if until is None else plan_of(until, replications, found)
     own = {policy.name: policy for policy in map(FilePolicy, policy_files)}
     wanted: Any = [own.pop(name, name) for name in policies] + list(own.values())
     if policy_files and not policies:
@@ -132,7 +128,7 @@ def command(
     return told(results, found, folder, as_json, quiet, conditions, again, lang)
 
 
-def _plan(text: str, at_most: int | None, found: Any) -> Plan:
+def plan_of(text: str, at_most: int | None, found: Any) -> Plan:
     """`total_cost_usd=2%` or `total_cost_usd:cloud-only=5000` as a plan. Raises InputError."""
     from marketsim import metrics
     from marketsim.errors import Fault, InputError, nearest

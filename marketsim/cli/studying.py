@@ -37,16 +37,24 @@ class Asked:
 
 
 @contextmanager
-def asked(given: options.Given) -> Iterator[Asked]:
-    """The scenario of a command over many points, its warnings told, its runner open while the command works."""
+def asked(given: options.Given, until: str | None = None) -> Iterator[Asked]:
+    """The scenario of a command over many points, its warnings told, its runner open while the command works.
+
+    until: as `--until` has it; all points stop together, so that they can be compared pair by pair.
+    """
     from marketsim.cli.reading import checked
+    from marketsim.errors import Fault, InputError, nearest
     from marketsim.experiment import runners
-    from marketsim.experiment.study import chosen, replayed
+    from marketsim.experiment.study import Plan, chosen, replayed
     from marketsim.experiment.task import ScenarioTask
 
     seed, replications, policies = given.seed, given.replications or FEW, list(given.policies) or None
     found, _ = checked(given.scenario, given.edits, given.quiet, seed)
-    chosen(found, policies)
+    names, _ = chosen(found, policies)
+    plan = replications if until is None else running.plan_of(until, given.replications, found)
+    if isinstance(plan, Plan) and plan.to is not None and (plan.to not in names or len(names) < 2):
+        what = "no other policy is run beside it"
+        raise InputError(Fault(what, key="--until", got=plan.to, hint=nearest(plan.to, names)))
     for warning in replayed(ScenarioTask(found, found.seed if seed is None else seed), replications):
         console.note(f"warning: {warning}", given.quiet)
     if given.cluster not in (None, "local"):
@@ -54,7 +62,7 @@ def asked(given: options.Given) -> Iterator[Asked]:
     runner = runners.make(given.workers, given.cluster)
     try:
         with running.progress(given.quiet) as bar:
-            how = {"replications": replications, "seed": seed, "runner": runner, "progress": bar}
+            how = {"replications": plan, "seed": seed, "runner": runner, "progress": bar}
             yield Asked(found, policies, how)
     finally:
         runner.close()

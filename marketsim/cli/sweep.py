@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @options.studied
 @options.over
 @options.metric
+@options.until
 @click.option(
     "--points", "count", type=click.IntRange(2, 10_000), default=5, show_default=True, help="Values a setting."
 )
@@ -29,17 +30,22 @@ def command(
     given: options.Given,
     over: tuple[str, ...],
     metric: str | None,
+    until: str | None,
     count: int,
     how: str,
     file: pathlib.Path | None,
 ) -> None:
-    """Run a scenario at many values of some settings."""
+    """Run a scenario at many values of some settings.
+
+    10 replications of each point without -n. The scenario's own rule for stopping is `run`'s; here --until asks for
+    one, and all points stop together.
+    """
     from marketsim.cli.studying import asked, metric_of, number, settings_of
     from marketsim.experiment import folder
     from marketsim.experiment.sweep import sweep
 
     settings, wanted = settings_of(over, "count", how == "grid")
-    with asked(given) as study:
+    with asked(given, until) as study:
         name = metric_of(study.scenario, metric)
         swept = sweep(study.scenario, settings, wanted or count, how, **study.run)
     frame = swept.frame([name])

@@ -14,16 +14,19 @@ from marketsim.cli.compare import show
 
 @click.command("what-if")
 @options.studied
+@options.until
 @options.picture("before, after and the change")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this metric; may be repeated.")
 def command(
     given: options.Given,
+    until: str | None,
     metrics: tuple[str, ...],
     picture: pathlib.Path | None,
 ) -> None:
     """Say what changes if a setting does.
 
-    SCENARIO is run as it is and with --set, over the same dice.
+    SCENARIO is run as it is and with --set, over the same dice: 10 replications of each without -n. The scenario's own
+    rule for stopping is `run`'s; here --until asks for one, and both stop together.
     """
     from marketsim import plain_yaml
     from marketsim.cli.pictures import draw_one
@@ -36,7 +39,7 @@ def command(
     if not edits:
         raise click.UsageError("what-if needs at least one --set KEY=VALUE: the change that is asked about")
     load(given.scenario, edits)  # told with its place before anything runs
-    with asked(replace(given, edits=())) as study:
+    with asked(replace(given, edits=()), until) as study:
         change = {path.strip(): plain_yaml.value(text) for path, _, text in (edit.partition("=") for edit in edits)}
         base, changed = whatif.what_if(study.scenario, change, **study.run)
     found = whatif.changes(base, changed, metrics or None)

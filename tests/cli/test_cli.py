@@ -409,6 +409,28 @@ def test_a_sweep_says_where_policies_break_even_and_how_sure_each_mean_is(tiny: 
     assert "break even" not in worded[1]
 
 
+def test_a_what_if_and_a_sweep_stop_once_the_difference_that_is_asked_about_is_known(
+    tiny: pathlib.Path, run: Run
+) -> None:
+    until = ("--until", "total_cost_usd:cloud-only=20", "-j", "1", "-q")
+    change = ("--set", "supply.cloud.usd_per_gpu_hour=2.2", "--metric", "total_cost_usd", "--json")
+    code, out, _ = run("what-if", "tiny.yaml", *until, *change)
+    counts = {one["n"] for one in json.loads(out)}
+    assert code == 0
+    assert len(counts) == 1
+    assert 10 <= min(counts) < 1_000
+    assert {one["n"] for one in json.loads(run("what-if", "tiny.yaml", "-j", "1", "-q", *change)[1])} == {10}
+    over = ("--over", "supply.cloud.usd_per_gpu_hour=2.0,2.2", "--metric", "total_cost_usd")
+    code, out, _ = run("sweep", "tiny.yaml", *until, *over)
+    assert code == 0
+    assert f"of the mean of {min(counts)} replications" in " ".join(out.split())  # the same two points
+    for other in ("cloud-onyl", "spot-first"):
+        words = ("--until", f"total_cost_usd:{other}=20", "--policy", "spot-first")
+        code, out, err = run("sweep", "tiny.yaml", *words, *over)
+        assert (code, out) == (2, "")
+        assert "error: --until: no other policy is run beside it" in err
+
+
 def test_uncertain_inputs_stand_beside_the_error_of_the_mean_and_the_range(tiny: pathlib.Path, run: Run) -> None:
     words = ("sensitivity", "tiny.yaml", "-n", "5", "-j", "1", "-q", "--metric", "total_cost_usd")
     code, out, _ = run(*words, "--over", "supply.cloud.usd_per_gpu_hour=1.0..9.0", "--draws", "8", "--json")
