@@ -34,26 +34,22 @@ if TYPE_CHECKING:
     from marketsim.metrics.measure import measure
     from marketsim.metrics.metric import Metric
     from marketsim.path import Path
-    from marketsim.policies.policy import (
+    from marketsim.policies.actions import (
         Adopt,
         Buy,
         Cancel,
         Hold,
-        JobView,
         Move,
-        Policy,
         Release,
         RequestQuota,
         Scale,
-        Setup,
         Sign,
         Start,
         Stop,
         Terminate,
-        UserPolicy,
-        View,
         WakeAt,
     )
+    from marketsim.policies.policy import JobView, Policy, Setup, UserPolicy, View
     from marketsim.prices.process import PriceProcess
     from marketsim.report import write as write_report
     from marketsim.report.figures import draw
@@ -102,19 +98,19 @@ _FACE = {
     "View": "marketsim.policies.policy:View",
     "JobView": "marketsim.policies.policy:JobView",
     "Setup": "marketsim.policies.policy:Setup",
-    "Start": "marketsim.policies.policy:Start",
-    "Move": "marketsim.policies.policy:Move",
-    "Stop": "marketsim.policies.policy:Stop",
-    "Cancel": "marketsim.policies.policy:Cancel",
-    "Hold": "marketsim.policies.policy:Hold",
-    "Release": "marketsim.policies.policy:Release",
-    "RequestQuota": "marketsim.policies.policy:RequestQuota",
-    "Scale": "marketsim.policies.policy:Scale",
-    "Sign": "marketsim.policies.policy:Sign",
-    "Buy": "marketsim.policies.policy:Buy",
-    "Terminate": "marketsim.policies.policy:Terminate",
-    "Adopt": "marketsim.policies.policy:Adopt",
-    "WakeAt": "marketsim.policies.policy:WakeAt",
+    "Start": "marketsim.policies.actions:Start",
+    "Move": "marketsim.policies.actions:Move",
+    "Stop": "marketsim.policies.actions:Stop",
+    "Cancel": "marketsim.policies.actions:Cancel",
+    "Hold": "marketsim.policies.actions:Hold",
+    "Release": "marketsim.policies.actions:Release",
+    "RequestQuota": "marketsim.policies.actions:RequestQuota",
+    "Scale": "marketsim.policies.actions:Scale",
+    "Sign": "marketsim.policies.actions:Sign",
+    "Buy": "marketsim.policies.actions:Buy",
+    "Terminate": "marketsim.policies.actions:Terminate",
+    "Adopt": "marketsim.policies.actions:Adopt",
+    "WakeAt": "marketsim.policies.actions:WakeAt",
     # a kind of one's own: one file and one line
     "OfferKind": "marketsim.supply.kind:OfferKind",
     "PriceProcess": "marketsim.prices.process:PriceProcess",

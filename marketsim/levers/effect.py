@@ -1,6 +1,6 @@
 """What a level of a technique does and takes: its quality against a floor, its ratios, and the work that earns it.
 
-Facts and arithmetic alone: where they come from is a lever's matter (`lever.py`, and one file a kind).
+Facts and arithmetic alone: where they come from is a lever's matter (`lever.py`, one file a kind).
 """
 
 from __future__ import annotations
