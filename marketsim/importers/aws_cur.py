@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from marketsim.billing import recognise
 from marketsim.billing.bill import Line, Rounder
-from marketsim.importers import bill_table
+from marketsim.importers import bill_lines, bill_table
 from marketsim.importers.importer import Imported, Importer
 
 NEEDED = (
@@ -61,12 +61,12 @@ def read(path: pathlib.Path) -> Imported:
     """The bill in a report; InputError with each sort of fault."""
     table = bill_table.read(path, column_name)
     bill_table.need(table, NEEDED, "the AWS Cost and Usage Report")
-    bill_table.one_currency(table, "line_item_currency_code")
-    from_s, to_s = (table.parsed(f"line_item_usage_{end}_date", bill_table.epoch_s) for end in ("start", "end"))
-    begins, ends = (table.parsed(f"bill_billing_period_{end}_date", bill_table.epoch_s) for end in ("start", "end"))
-    cost = table.parsed("line_item_unblended_cost", bill_table.needed_usd)
-    amount = table.parsed("line_item_usage_amount", bill_table.quantity)
-    of = {name: table.parsed(name, bill_table.usd) for name in _AMOUNTS}
+    bill_lines.one_currency(table, "line_item_currency_code")
+    from_s, to_s = (table.parsed(f"line_item_usage_{end}_date", bill_lines.epoch_s) for end in ("start", "end"))
+    begins, ends = (table.parsed(f"bill_billing_period_{end}_date", bill_lines.epoch_s) for end in ("start", "end"))
+    cost = table.parsed("line_item_unblended_cost", bill_lines.needed_usd)
+    amount = table.parsed("line_item_usage_amount", bill_lines.quantity)
+    of = {name: table.parsed(name, bill_lines.usd) for name in _AMOUNTS}
     table.check()
     cells = {name: table.column(name) for name in _TEXTS}
     types, starts = table.column("line_item_line_item_type"), table.column("bill_billing_period_start_date")
@@ -91,9 +91,9 @@ def read(path: pathlib.Path) -> Imported:
         )  # fmt: skip
         line = mapped(plain, types[row], text, amount[row])
         names = "line_item_unblended_cost", "line_item_usage_start_date"
-        lines.append(bill_table.used(table, row, line, names, periods[period]))
+        lines.append(bill_lines.used(table, row, line, names, periods[period]))
     table.check()
-    return Imported(bill_table.finished(table, lines, periods), table.rows)
+    return Imported(bill_lines.finished(table, lines, periods), table.rows)
 
 
 def _region(text: dict[str, str]) -> str:

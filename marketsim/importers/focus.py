@@ -12,7 +12,7 @@ from marketsim.billing import recognise
 from marketsim.billing.bill import CATEGORIES, Line, Rounder
 from marketsim.billing.focus_columns import CATEGORY, GPU, GPUS, HOURS, KIND_OF_OFFER, KNOWN, MANDATORY, OFFER, STATUS
 from marketsim.errors import Fault, InputError, nearest
-from marketsim.importers import bill_table
+from marketsim.importers import bill_lines, bill_table
 from marketsim.importers.bill_table import Table
 from marketsim.importers.importer import Imported, Importer
 
@@ -44,14 +44,14 @@ def read(path: pathlib.Path) -> Imported:
     """The bill in a file; InputError with each sort of fault."""
     table = bill_table.read(path)
     _check_names(table)
-    bill_table.one_currency(table, "BillingCurrency")
-    from_s, to_s = (table.parsed(f"ChargePeriod{end}", bill_table.epoch_s) for end in ("Start", "End"))
-    begins, ends = (table.parsed(f"BillingPeriod{end}", bill_table.epoch_s) for end in ("Start", "End"))
-    billed, effective = (table.parsed(name, bill_table.needed_usd) for name in ("BilledCost", "EffectiveCost"))
-    quantities = [table.parsed(name, bill_table.quantity) for name in ("PricingQuantity", "ConsumedQuantity")]
+    bill_lines.one_currency(table, "BillingCurrency")
+    from_s, to_s = (table.parsed(f"ChargePeriod{end}", bill_lines.epoch_s) for end in ("Start", "End"))
+    begins, ends = (table.parsed(f"BillingPeriod{end}", bill_lines.epoch_s) for end in ("Start", "End"))
+    billed, effective = (table.parsed(name, bill_lines.needed_usd) for name in ("BilledCost", "EffectiveCost"))
+    quantities = [table.parsed(name, bill_lines.quantity) for name in ("PricingQuantity", "ConsumedQuantity")]
     charges = table.parsed("ChargeCategory", _charge)
     for name in ("ListCost", "ContractedCost"):  # not used, but a word there says that the columns have moved
-        table.parsed(name, bill_table.usd)
+        table.parsed(name, bill_lines.usd)
     table.check()
     cells = {name: table.column(name) for name in _TEXTS}
     own = {name: table.column(name) for name in (CATEGORY, OFFER, KIND_OF_OFFER, GPU, GPUS, HOURS, STATUS)}
@@ -78,9 +78,9 @@ def read(path: pathlib.Path) -> Imported:
         else:
             priced = (quantities[0][row], text["PricingUnit"]), (quantities[1][row], text["ConsumedUnit"])
             line = mapped(plain, charges[row], text, priced)
-            lines.append(bill_table.used(table, row, line, ("BilledCost", "ChargePeriodStart"), periods[period]))
+            lines.append(bill_lines.used(table, row, line, ("BilledCost", "ChargePeriodStart"), periods[period]))
     table.check()
-    bill = bill_table.finished(table, lines, periods)
+    bill = bill_lines.finished(table, lines, periods)
     return Imported(bill, table.rows)
 
 
