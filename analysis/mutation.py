@@ -80,6 +80,13 @@ NOT_BEHAVIOUR = re.compile(
 
 # (file, the line) -> why nothing can tell from the original (the line with) each of these changes: (what, by what)
 EQUAL: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {
+    ("marketsim/engine/attempts.py", "if instance.commitment < 0:"): (
+        "it is noted whom a lease served; whom a committed machine served nobody asks",
+        [("< 0", "!= 0"), ("< 0", "<= 0"), ("< 0", "< 1")]),
+    ("marketsim/engine/attempts.py", "if instance.state == OVER:"): (
+        "no state is above it", [("==", ">=")]),
+    ("marketsim/engine/orders.py", "if instances < 1 or instances % terms.block_instances:"): (
+        "an action that asks for fewer than 1 is refused before", [("< 1", "< 0")]),
     ("marketsim/engine/pool.py", "if instance.free == self.milli:"): (
         "no more is ever free than there is", [("==", ">=")]),
     ("marketsim/engine/serving.py",

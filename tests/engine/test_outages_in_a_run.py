@@ -165,6 +165,28 @@ def test_a_busy_failure_with_a_repair_takes_the_machine_away_for_it():
     assert story(made, rules(burst(None)))[0] == [Spell("own", 0, 30, "failed"), Spell("own", 45, 115, "finished")]
 
 
+def test_a_failure_that_an_attempt_no_longer_meets_is_none_of_the_next_one():
+    """Stopped at 30 and begun again, the second attempt fails at 50, when the first would have: its repair is 15 s."""
+
+    def decide(view):
+        if view.now_s == 30 and view.running() and view.running()[0].started_s == 0:
+            return [say.Stop(0)]
+        fits = [say.Start(job.id, "own") for job in view.waiting() if view.can_start(job, "own")]
+        return [*fits, *([say.WakeAt(30)] * (view.now_s == 0))]
+
+    made = owned(1, [Job(0, 100, checkpointed(0))], outage=busy({0: (50, 20)}, {0: (0, 7, 15)}))
+    assert story(made, Decider(decide))[0] == [
+        Spell("own", 0, 30, "stopped"), Spell("own", 30, 50, "failed"), Spell("own", 65, 115, "finished")
+    ]  # fmt: skip
+
+
+def test_work_that_a_failure_stopped_goes_on_at_once_where_another_machine_stands_idle():
+    for crews in (None, 1):
+        law = calendar({0: (30,)}, {0: (20,)}, crews=crews)
+        made = owned(2, [Job(0, 100, checkpointed(0))], outage=law)
+        assert story(made, rules(burst(None)))[0] == [Spell("own", 0, 30, "failed"), Spell("own", 30, 100, "finished")]
+
+
 def test_a_busy_failure_of_a_lease_ends_it_and_keeps_its_seat_until_the_repair():
     """Failed at 30, repaired at 45: the work goes on at seat 1, who comes at 40 sits at 2, who comes at 45 at 0."""
     jobs = [Job(0, 100, checkpointed(0)), Job(40, 10), Job(45, 10)]
@@ -266,6 +288,13 @@ def test_a_seat_that_crews_look_after_lives_on_between_two_leases():
     law = calendar({0: (30,)}, {0: (50,)}, crews=1)
     made = world([Job(0, 10), Job(20, 40)], [market(outage=law)])
     assert story(made, rules())[1] == [Spell("cloud", 20, 30, "failed"), Spell("cloud", 30, 70, "finished")]
+
+
+def test_what_fell_due_while_nobody_sat_there_is_drawn_anew_and_is_the_seats_next_time():
+    """Due at 30 when nobody was there: who comes at 50 meets the second time, 40 s, and who comes then the third."""
+    law = calendar({0: (30, 40, 25, 70)}, {0: (0, 0, 0)}, crews=1)
+    made = world([Job(0, 10), Job(50, 100, checkpointed(0))], [market(outage=law)])
+    assert [spell[1:3] for spell in story(made, rules())[1]] == [(50, 90), (90, 115), (115, 150)]
 
 
 @pytest.mark.parametrize("crews", [None, 1])

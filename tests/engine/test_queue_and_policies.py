@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 from small_worlds import (
@@ -190,6 +191,52 @@ def test_a_lever_without_work_comes_after_its_delay():
 def test_a_lever_for_another_target_is_refused():
     with pytest.raises(PolicyError, match=r"fifo.*is for work, not for chat"):
         run(owned(1, [], levers=halved()), rules(burst(None), levers=(("half", "chat"),)))
+
+
+# ---------------------------------------------------------------------------------------------------- reviews
+
+
+class _Reviewing(PlacementBase):
+    """Starts at the first offer that fits; leaves spot for the cloud when it is asked about a job there."""
+
+    review_every_s = 20
+    asked: ClassVar[list[tuple[int, int]]] = []
+
+    def place(self, job, view, why):
+        return next((say.Start(job.id, one) for one in ("spot", "cloud") if view.can_start(job, one)), None)
+
+    def review(self, job, view):
+        self.asked.append((view.now_s, job.id))
+        if view.now_s < 50:
+            return say.WakeAt(57) if job.id == 1 else None
+        return say.Move(job.id, "cloud") if job.offer == "spot" else None
+
+
+class _FromStart(_Reviewing):
+    reviewed_from_start = True
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked", "moved_s"),
+    [
+        (_Reviewing, [(20, 0), (20, 1), (40, 0), (60, 0), (60, 1), (80, 0), (80, 1)], {0: 60, 1: 60}),
+        (_FromStart, [(20, 0), (25, 1), (40, 0), (60, 0), (65, 1), (80, 0), (85, 1)], {0: 60, 1: 65}),
+    ],
+)
+def test_running_jobs_are_reviewed_at_the_rules_period_or_each_from_its_own_start(rule, asked, moved_s):
+    """Two jobs from 0 and 5; the second need not be asked before 57."""
+
+    class Settings:
+        def bind(self, setup):
+            return rule(setup)
+
+    rule.asked.clear()
+    jobs = [Job(0, 90, checkpointed(0)), Job(5, 90, checkpointed(0))]
+    found = story(world(jobs, [spot(there=2), market()]), rules(Settings()))
+    assert {job: spell[0] for job, spell in found.items()} == {
+        0: Spell("spot", 0, moved_s[0], "moved"), 1: Spell("spot", 5, moved_s[1], "moved")
+    }  # fmt: skip
+    assert rule.asked == asked
 
 
 # ------------------------------------------------------------------------------------- a policy of one's own

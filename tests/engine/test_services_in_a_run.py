@@ -209,6 +209,9 @@ def test_a_lease_names_the_one_service_that_it_served():
     assert alone.posted.rows()[:, -2:].tolist() == [[-1, 0]]
     both = run(world([], [market()], services=(chat(30.0, gpus=0.5), other), horizon_s=50), rules())
     assert both.posted.rows()[:, -2:].tolist() == [[-1, 0], [-1, -1]]
+    late = chat(steps((0, 0), (10, 10)), gpus=0.5)
+    turned = run(world([], [market()], services=(late, other), horizon_s=50), rules())
+    assert turned.posted.rows()[:, -2:].tolist() == [[-1, -1]]
     ours = world([], [own(standing=Upkeep(busy=1))], services=(chat(10.0),), orders=(Order("own", 1),), horizon_s=50)
     assert run(ours, rules(burst(None))).posted.rows()[:, -2:].tolist() == [[-1, -1]]
 
