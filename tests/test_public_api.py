@@ -96,6 +96,11 @@ def test_type_checkers_are_told_of_the_same_names_from_the_same_places() -> None
     assert list(marketsim._FACE) == marketsim.__all__
 
 
+def ran(ms: Any, horizon: str) -> Any:
+    """Results of one policy over so long a time."""
+    return ms.run(ms.load("speech", [f"horizon={horizon}"]), ["cloud-only"], replications=2)
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
@@ -108,6 +113,8 @@ def test_type_checkers_are_told_of_the_same_names_from_the_same_places() -> None
         (lambda ms: ms.simulate(ms.build_world(ms.load("speech")), "cheapest"), r"policy: a str is no policy"),
         (lambda ms: ms.kinds("price"), r"no such family \(got price\); .* Did you mean prices\?"),
         (lambda ms: ms.policy_of(ms.load("speech"), "cheap"), "no policy has this name"),
+        (lambda ms: ms.compare(ran(ms, "2 w"), ran(ms, "3 w")), "the two cannot be compared: their horizons are 14 d"),
+        (lambda ms: ms.draw(ran(ms, "2 w"), "invoices"), "chart invoices: the results hold nothing that it could show"),
     ],
 )
 def test_what_is_handed_in_wrong_is_told_in_one_line(wrong: Any, says: str) -> None:

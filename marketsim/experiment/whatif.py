@@ -50,7 +50,8 @@ def changes(base: Results, changed: Results, metrics: Sequence[str] | None = Non
 def compare_results(first: Results, second: Results, metrics: Sequence[str] | None = None) -> list[compare.Difference]:
     """second - first for two results folders: paired where the dice were the same (one seed), else by Welch.
 
-    What cannot be compared at all is for `comparable.check` to refuse. Amounts are in each metric's own unit.
+    Amounts are in each metric's own unit. Raises InputError for what cannot be compared: no policy in both, horizons of
+    different length, a metric that one of them lacks. What a reader must know beside is what `comparable.check` says.
 
     >>> import marketsim as ms
     >>> scenario = ms.load("speech", ["horizon=2 w"])
@@ -60,6 +61,7 @@ def compare_results(first: Results, second: Results, metrics: Sequence[str] | No
     >>> change.value > 0, change.n, change.low <= change.value <= change.high
     (True, 3, True)
     """
+    comparable.check(first, second, metrics or ())
     if comparable.paired(first, second):
         return changes(first, second, metrics)
     out = []
