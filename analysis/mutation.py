@@ -89,6 +89,8 @@ EQUAL: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {
         "an action that asks for fewer than 1 is refused before", [("< 1", "< 0")]),
     ("marketsim/engine/pool.py", "if instance.free == self.milli:"): (
         "no more is ever free than there is", [("==", ">=")]),
+    ("marketsim/engine/serving.py", "if state.next_s > 0:"): (
+        "it is -1 or after now", [("> 0", "> -1"), ("> 0", ">= 0")]),
     ("marketsim/engine/serving.py",
      "times = [path.times_s[moved], *(price.times_s[1:] for price in (prices if len(prices) > 1 else ()))]"): (
         "a path's first time is 0, and only grid points after `from_s`, which is not before 0, are kept",

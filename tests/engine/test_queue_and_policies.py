@@ -21,6 +21,7 @@ from small_worlds import (
     rules,
     spells,
     spot,
+    steps,
     story,
     times,
     world,
@@ -31,6 +32,7 @@ from marketsim.errors import PolicyError
 from marketsim.levers.effect import LeverOutcome, LeverWork
 from marketsim.levers.lever import DrawnLever
 from marketsim.metrics.measure import measure
+from marketsim.policies import placement
 from marketsim.policies import policy as say
 from marketsim.policies.base import PlacementBase
 from marketsim.world import Order
@@ -143,6 +145,23 @@ def test_one_who_was_stopped_in_a_pass_may_start_elsewhere_in_that_pass():
     )
     found = story(made, rules(burst(None), queue="preemptive_priority", blocking="skipping"))
     assert found[0] == [Spell("large", 0, 5, "preempted"), Spell("small", 5, 100, "finished")]
+
+
+def test_the_next_of_a_line_is_compared_by_its_key_with_the_heads_of_other_lines():
+    """Two places; of 10, 50 and 40 s the shortest two begin, though the second is of the first one's line."""
+    jobs = [Job(0, 10), Job(0, 50), Job(0, 40, need(0.9))]
+    made = world(jobs, [market(can_start=2)])
+    assert times(made, rules(queue="sjf", blocking="skipping")) == [(0, 10), (10, 60), (0, 40)]
+
+
+@pytest.mark.parametrize(("notice_s", "cost_s", "kept_s"), [(0, 0, 0), (1, 0, 50), (1, 1, 49), (1, 2, 0), (2, 2, 48)])
+def test_a_last_checkpoint_is_written_where_the_notice_is_as_long_as_it_takes(notice_s, cost_s, kept_s):
+    made = world(
+        [Job(0, 100, checkpointed(1_000, cost_s=cost_s))],
+        [spot(there=steps((0, 1), (50 - notice_s, 0)), notice_s=notice_s)], drain_s=0,
+    )  # fmt: skip
+    ledger = run(made, rules(placement.KINDS["spot_greedy"](wait_before_fallback="never")))
+    assert ledger.stopped.rows()[0, [0, 3, 4]].tolist() == [50, 1, kept_s * 1_000]
 
 
 # ---------------------------------------------------------------------------------------------------- levers
