@@ -253,6 +253,9 @@ class Validation(Settings):
             if self.passed
             else f"not validated: {share} off in the worst month of {what}"
         )
+        if self.low_share is not None and self.high_share is not None:
+            mean, low, high = (f"{100 * one:+.1f}" for one in (self.mean_share, self.low_share, self.high_share))
+            text += f"; mean error of a month {mean} %, 95 % interval {low} to {high} %"
         return f"{text}; settings have changed since" if digest and digest != self.tested else text
 
 
