@@ -78,3 +78,10 @@ def test_it_is_one_screen_and_both_languages_link_to_it() -> None:
     assert len(PAGE.splitlines()) <= 60
     for name in ("README.md", "README.zh-CN.md"):
         assert "(marketsim/ARCHITECTURE.md)" in (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_every_module_but_the_engine_is_held_to_know_no_simpy() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = [one for one in project["tool"]["importlinter"]["contracts"] if one["type"] == "forbidden"]
+    assert contract["forbidden_modules"] == ["simpy"]
+    assert {f"marketsim.{name}" for name in held()} - set(contract["source_modules"]) == {"marketsim.engine"}
