@@ -256,6 +256,28 @@ class OnlyTheFirst(OutageLaw):
         return 10**9
 
 
+@dataclass(frozen=True)
+class EverySecond(OutageLaw):
+    """Even seats are up for ever, odd ones are down from 10 on."""
+
+    mean_up_s: float = 1.0
+
+    def up_s(self, seat, turn):
+        """For ever, or ten seconds."""
+        return 10 if seat % 2 else 10**9
+
+    def repair_s(self, seat, turn):
+        """No end."""
+        return 10**9
+
+
+@pytest.mark.parametrize("jobs", [[Job(20, 5, need(instances=2))], [Job(20, 5), Job(20, 5, need(instances=2))]])
+def test_a_pair_cannot_start_where_no_two_seats_beside_one_another_are_up(jobs):
+    """Groups of two, one of each down: who needs one machine starts, who needs two waits, and the policy is told so."""
+    made = world(jobs, [market(gang=2, outage=EverySecond(clock=CALENDAR))], horizon_s=50, drain_s=0)
+    assert story(made, rules()) == ({0: [Spell("cloud", 20, 25, "finished")]} if len(jobs) == 2 else {})
+
+
 def test_once_the_only_seat_that_is_up_is_taken_nothing_can_be_launched():
     made = world([Job(20, 40)], [market(can_start=2, outage=OnlyTheFirst(clock=CALENDAR))], horizon_s=100)
     seen = {}
