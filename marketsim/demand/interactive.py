@@ -1,8 +1,8 @@
 """Interactive machines: people hold GPUs for a session whether they compute or not.
 
 A session is a job that holds its gang for its hours. The queue, the price and the machine see no difference between a
-busy and an idle session, so `busy_share` is what a report may set beside utilization; it changes no cost. A faster GPU
-shortens a session as it does any job's run: give `reference_gpu` the GPU that people really get.
+busy and an idle session, so how much of it is computing is not asked. A faster GPU shortens a session as it does any
+job's run: give `reference_gpu` the GPU that people really get.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from marketsim import settings
 from marketsim.demand import finite
 from marketsim.demand.demand import DurationOrNone
 from marketsim.demand.job import JobTable
@@ -32,9 +31,6 @@ class Interactive(finite.Finite):
         }
     }
     kind: Literal["interactive"] = "interactive"
-    busy_share: settings.Share = Field(
-        default=0.3, description="share of a session in which its GPUs compute: assumption"
-    )
     patience: DurationOrNone = Field(default=HOUR_S, description="a person gives up after this wait; none: never")
 
     def jobs(self, name: str, throw: Throw) -> JobTable:

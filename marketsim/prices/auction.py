@@ -66,6 +66,8 @@ class Auction(DrawnPrice):
                 break
             count *= 2
         low = lognormal(throw.dice.uniforms("calm-level", count), self.calm, self.calm_sigma)
+        if self.start is not None:
+            low[0] = self.start
         high = lognormal(throw.dice.uniforms("spike-level", count), self.spike, self.spike_sigma)
         levels = np.column_stack((low, np.maximum(high, low))).ravel()
         kept = int(np.searchsorted(ends, throw.end_s, side="right"))

@@ -70,3 +70,14 @@ def test_it_goes_round_through_plain_data(settings: dict[str, Any]) -> None:
     plain = {key: value for key, value in kind.model_dump().items() if value is not None}
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
     assert ANY.validate_python(plain) == kind
+
+
+def starting(settings: dict[str, Any], share: float) -> float:
+    """The price at second 0, as a share of the other offer's, where the process is told to start at a share."""
+    return draw({**settings, "start": share}, 100).at(0) / 6.0
+
+
+@pytest.mark.parametrize("settings", [one for one in SETTINGS if "start" in KINDS[one["kind"]].model_fields], ids=name)
+def test_it_starts_where_it_is_told_to(settings: dict[str, Any]) -> None:
+    for share in (0.4, 0.8):
+        assert starting(settings, share) == pytest.approx(share, rel=1e-9)
