@@ -224,7 +224,7 @@ def run_task(
 
 
 def run_study(
-    scenario: Any,
+    scenario: Scenario,
     policies: Any = None,
     replications: Any = None,
     seed: int | None = None,

@@ -12,8 +12,10 @@ from marketsim.experiment.statistics import interval
 if TYPE_CHECKING:
     import pandas as pd
 
+    from marketsim.scenario import Scenario
 
-def what_if(scenario: Any, edits: points.Edits | Iterable[str], **how: Any) -> tuple[Results, Results]:
+
+def what_if(scenario: Scenario, edits: points.Edits | Iterable[str], **how: Any) -> tuple[Results, Results]:
     """The results of the scenario and of the changed one. edits: as `Scenario.changed` takes them.
 
     how: policies, replications, seed, runner, progress, as `run_points` takes them. Policies must be in both. Both meet
