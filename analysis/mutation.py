@@ -104,6 +104,8 @@ EQUAL: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {
      "flow = amounts(measured) * ((posted.debit == cash).astype(np.int64) - (posted.credit == cash))"): (
         "cash is account 0, and none is below it",
         [("debit == cash", "debit <= cash"), ("credit == cash", "credit <= cash")]),
+    ("marketsim/policies/scaling.py", "count = math.ceil(left / rate - 1e-9) if left > 0 else 0"): (
+        "nothing takes no replica by the first sum, too", [("left > 0", "left >= 0")]),
     ("marketsim/prices/ou.py", "if kappa == 0:"): ("no speed of reversion is below 0", [("==", "<=")]),
     ("marketsim/prices/regime_vol.py",
      "leave_calm, leave_busy = min(1 / days_calm, 1.0), min(1 / days_busy, 1.0)"): (
