@@ -112,7 +112,8 @@ class Sheet:
         """White around a text that stands on lines."""
         from matplotlib.patheffects import withStroke
 
-        text.set_path_effects([withStroke(linewidth=width, foreground=palette.PAPER)])
+        bold = text.get_path_effects() or ()  # where letters have no bold of their own
+        text.set_path_effects([withStroke(linewidth=width, foreground=palette.PAPER), *bold])
         return text
 
     def inches(self, text: str, size: float, bold: bool = False) -> float:
