@@ -110,6 +110,10 @@ EQUAL: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {
     ("marketsim/prices/regime_vol.py",
      "leave_calm, leave_busy = min(1 / days_calm, 1.0), min(1 / days_busy, 1.0)"): (
         "every uniform is below 1", [("calm, 1.0", "calm, 2.0"), ("busy, 1.0", "busy, 2.0")]),
+    ("marketsim/prices/regime_vol.py", "leave = np.where(state > 0, leave_busy, leave_calm)"): (
+        "a state is 0 or 1", [("> 0", "!= 0")]),
+    ("marketsim/prices/regime_vol.py", 'busy = bool(throw.dice.uniforms("first", 1)[0] < share_busy)'): (
+        "there is one", [("[0]", "[ -1]")]),
     ("marketsim/experiment/statistics/interval.py", "if (data == data[0]).all():"): (
         "all are equal to the last where they are equal to the first", [("[0]", "[ -1]")]),
     ("marketsim/experiment/statistics/interval.py", "return identical(float(data[0]), n)"): (
