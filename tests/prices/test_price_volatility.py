@@ -132,7 +132,8 @@ def test_a_price_of_changing_volatility_turns_at_its_walls(kind: dict[str, Any])
         (CLUSTERS, "nu", 2.01, 2.0), (CLUSTERS, "nu", 1_000, 1_001), (CLUSTERS, "b", 0.79, 0.8),
         (TWO, "sd_calm", 2.0, 2.01), (TWO, "sd_busy", 2.0, 2.01), (TWO, "days_calm", 1, 0.99),
         (TWO, "days_busy", 1, 0.99), (TWO, "days_calm", 10_000, 10_001), (TWO, "days_busy", 10_000, 10_001),
-        (TWO, "kappa_per_day", 0.999, 1.0), (TWO, "kappa_per_day", 0.0, -0.001), (TWO, "sd_calm", 0.0, -0.001), (TWO, "sd_busy", 0.0, -0.001),
+        (TWO, "kappa_per_day", 0.999, 1.0), (TWO, "kappa_per_day", 0.0, -0.001),
+        (TWO, "sd_calm", 0.0, -0.001), (TWO, "sd_busy", 0.0, -0.001),
         (CLUSTERS, "sd_per_day", 0.001, 0.0), (CLUSTERS, "a", 0.0, -0.001), (CLUSTERS, "b", 0.0, -0.001),
     ],
 )  # fmt: skip
