@@ -59,7 +59,7 @@ class Scaler:
         return [*self._all_the_rest, *fewer, *more]
 
     def _in_order_of_cost(self, view: say.View) -> list[tuple[float, int, str, float]]:
-        """(rank, number, offer, requests a second of a replica): committed first, then by USD a request, then number."""
+        """(rank, number, offer, requests a second of a replica): committed first, then by USD a request, by number."""
         ranked = []
         rates = self._rates
         for offer, index, metered, share in self._places:
