@@ -129,6 +129,8 @@ EQUAL: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {
         [("[0.0]", "[ 1.0]"), ("[0.0]", "[ -1.0]"), (", 0.0", ", -1.0")]),
     ("marketsim/experiment/statistics/quantile.py", "if (data == data[0]).all():"): (
         "all are equal to the last where they are equal to the first", [("[0]", "[ -1]")]),
+    ("marketsim/experiment/statistics/quantile.py", "if part > 1e-9 and whole < len(data):"): (
+        "there is no part without a value that it is of, and a part that small adds nothing", [(" and ", " or ")]),
     ("marketsim/experiment/statistics/selection.py", "return float(optimize.brentq(excess, 0.01, 50.0, xtol=1e-10))"): (
         "another bracket around the same root", [("50.0", "51.0"), ("50.0", "49.0"), ("0.01", "-0.99")]),
     ("marketsim/experiment/statistics/selection.py", "nodes, weights = np.polynomial.legendre.leggauss(200)"): (
