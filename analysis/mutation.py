@@ -85,6 +85,10 @@ EQUAL: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {
         [("< 0", "!= 0"), ("< 0", "<= 0"), ("< 0", "< 1")]),
     ("marketsim/engine/attempts.py", "if instance.state == OVER:"): (
         "no state is above it", [("==", ">=")]),
+    ("marketsim/engine/attempts.py", "if job.end_s != now or job.phase != RUNNING:"): (
+        "no attempt that runs has ended before", [("!= now", "> now")]),
+    ("marketsim/engine/pool.py", "_SEAT_BITS = 31"): (
+        "any number of bits that holds all seats", [("31", "32"), ("31", "30")]),
     ("marketsim/engine/orders.py", "if instances < 1 or instances % terms.block_instances:"): (
         "an action that asks for fewer than 1 is refused before", [("< 1", "< 0")]),
     ("marketsim/engine/pool.py", "if instance.free == self.milli:"): (

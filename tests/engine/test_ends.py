@@ -11,6 +11,7 @@ from small_worlds import (
     burst,
     causes,
     checkpointed,
+    effective,
     market,
     need,
     own,
@@ -103,6 +104,15 @@ def test_an_empty_purse_ends_the_run_at_the_months_end_where_that_is_asked_for()
     watched = world([Job(0, 3 * MONTH_S)], [market()], horizon_s=3 * MONTH_S, money=Money(cash_micro=2_000_000_000))
     assert run(watched, rules()).insolvent_s is None
     assert measure(watched, run(watched, rules()))["cash_below_zero"] == 1.0
+
+
+def test_work_that_would_have_come_after_an_empty_purse_is_priced_like_what_was_left():
+    """Half of two months' work is done by then, and a job of 100 s has not come."""
+    purse = Money(cash_micro=2_000_000_000, stop_when_insolvent=True)
+    jobs = [Job(0, 2 * MONTH_S, checkpointed(0)), Job(MONTH_S + 5, 100)]
+    ledger = run(world(jobs, [market()], horizon_s=3 * MONTH_S, money=purse), rules())
+    assert ledger.end_s == MONTH_S
+    assert effective(ledger, BACKLOG) == 1_000 * (MONTH_S + 100)
 
 
 def test_a_round_in_time_keeps_it_going():

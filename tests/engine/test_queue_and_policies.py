@@ -345,6 +345,9 @@ def test_a_rule_that_starts_where_nothing_fits_is_named():
     made = world([Job(0, 10), Job(0, 10)], [market(can_start=1)])
     with pytest.raises(PolicyError, match=r"bold at 0 s.*no instance can be launched"):
         run(made, replace(rules(), name="bold", placement=Settings()))
+    abroad = world([Job(0, 10, need(residency=("eu",)))], [market(residency="us")])
+    with pytest.raises(PolicyError, match=r"job 0 cannot start at cloud: must stay in eu, the offer is in us"):
+        run(abroad, replace(rules(), name="bold", placement=Settings()))
 
 
 def test_a_view_tells_the_estimate_and_never_the_work():
