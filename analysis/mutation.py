@@ -108,6 +108,8 @@ EQUAL: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {
      "flow = amounts(measured) * ((posted.debit == cash).astype(np.int64) - (posted.credit == cash))"): (
         "cash is account 0, and none is below it",
         [("debit == cash", "debit <= cash"), ("credit == cash", "credit <= cash")]),
+    ("marketsim/metrics/books.py", 'COSTS = EXPENSES | np.array([name == "income:credits" for name in ACCOUNTS])'): (
+        "no account is both", [("|", "^")]),
     ("marketsim/policies/scaling.py", "count = math.ceil(left / rate - 1e-9) if left > 0 else 0"): (
         "nothing takes no replica by the first sum, too", [("left > 0", "left >= 0")]),
     ("marketsim/prices/ou.py", "if kappa == 0:"): ("no speed of reversion is below 0", [("==", "<=")]),
@@ -117,7 +119,7 @@ EQUAL: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {
     ("marketsim/prices/regime_vol.py", "leave = np.where(state > 0, leave_busy, leave_calm)"): (
         "a state is 0 or 1", [("> 0", "!= 0")]),
     ("marketsim/prices/regime_vol.py", 'busy = bool(throw.dice.uniforms("first", 1)[0] < share_busy)'): (
-        "there is one", [("[0]", "[ -1]")]),
+        "there is one, and more of them would not change it", [("1)[0]", "1)[ -1]"), ("1)[0]", "2)[0]")]),
     ("marketsim/experiment/statistics/interval.py", "if (data == data[0]).all():"): (
         "all are equal to the last where they are equal to the first", [("[0]", "[ -1]")]),
     ("marketsim/experiment/statistics/interval.py", "return identical(float(data[0]), n)"): (

@@ -59,6 +59,8 @@ def test_a_pair_of_unlike_lengths_is_no_pair(first: list[float], second: list[fl
 def test_two_independent_samples_count_as_the_smaller() -> None:
     assert interval.welch([1.0, 2.0], [1.0, 2.0, 4.0]).n == 2
     assert interval.welch([1.0, 2.0, 4.0], [1.0, 2.0]).n == 2
+    one_fixed = interval.welch([0.0, 2.0, 4.0], [1.0, 1.0])
+    assert (one_fixed.note, one_fixed.half_width) == (None, pytest.approx(stats.t.ppf(0.975, 2) * 2 / math.sqrt(3)))
     fixed = interval.welch([7.0] * 3, [4.0] * 5)
     assert (fixed.low, fixed.value, fixed.high, fixed.n) == (3.0, 3.0, 3.0, 3)
     few = interval.welch([7.0], [4.0, 6.0])

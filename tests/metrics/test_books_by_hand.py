@@ -90,3 +90,13 @@ def test_cash_out_is_expense_less_what_nobody_is_paid_and_what_is_left_over() ->
     assert found.holds
     for part in found._fields:
         assert not found._replace(**{part: getattr(found, part) + 1}).holds
+
+
+def test_cost_of_capital_is_imputed_only_where_it_is_against_equity() -> None:
+    """Cash, payable, credits and debt are no equity, on either side."""
+    others = ("cash", "payable", "income:credits", "debt")
+    rows = [("expense:capital", other, 7, 7) for other in others] + [
+        (other, "expense:capital", 3, 3) for other in others
+    ]
+    assert books.cash_identity(posted(*rows)).imputed == 0
+    assert books.cash_identity(posted(*rows, ("expense:capital", "equity", 0, 5))).imputed == 5
