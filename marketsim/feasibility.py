@@ -64,8 +64,15 @@ def _room(offer: Offer, world: World) -> int:
     return _market_instances(offer, world)
 
 
-def _homes(need: Need, world: World) -> list[Offer]:
-    return [offer for offer in world.offers if offer.refuses(need) is None and _room(offer, world) >= need.instances]
+def _holds(need: Need, offer: Offer, world: World) -> bool:
+    """Whether an offer can hold a need at the size declared."""
+    return offer.refuses(need) is None and _room(offer, world) >= need.instances
+
+
+def _homes(need: Need, world: World) -> list[tuple[Offer, Need]]:
+    """Offers that can hold a need, at every size that fits them."""
+    sizes = need.sizes()
+    return [(offer, one) for offer in world.offers for one in sizes if _holds(one, offer, world)]
 
 
 def _why_not(need: Need, world: World) -> str:
@@ -81,9 +88,19 @@ def _no_home(scenario: Scenario, world: World) -> Iterator[Fault]:
     counts = np.bincount(world.jobs.need, minlength=len(world.jobs.needs))
     for need, count in zip(world.jobs.needs, counts, strict=True):
         if count and not _homes(need, world):
-            gang = f"{need.instances} x {need.milli / MILLI:g}"
+            gang = " or ".join(_gang(one) for one in need.sizes())
             what = f"no offer can hold a gang of {gang} GPUs, so {count} jobs never run: {_why_not(need, world)}"
             yield Fault(what, key=f"demand.{need.workload}.gang")
+        elif count and need.elastic:
+            held = {one for _, one in _homes(need, world)}
+            for size in need.sizes():
+                if size not in held:
+                    what = f"no offer can hold a gang of {_gang(size)} GPUs, so no job is started at that size"
+                    yield Fault(f"{what}: {_why_not(size, world)}", key=f"demand.{need.workload}.gang")
+
+
+def _gang(need: Need) -> str:
+    return f"{need.instances} x {need.milli / MILLI:g}"
 
 
 def fastest_s(need: Need, work: np.ndarray, world: World) -> np.ndarray:
@@ -91,7 +108,7 @@ def fastest_s(need: Need, work: np.ndarray, world: World) -> np.ndarray:
     homes = _homes(need, world)
     if not homes:
         return np.full(work.shape, NEVER, np.int64)
-    times = [offer.boot_s + np.ceil(work * (PPM / offer.speed_for(need) / need.gang_milli)) for offer in homes]
+    times = [offer.boot_s + np.ceil(work * (PPM / offer.speed_for(one) / one.gang_milli)) for offer, one in homes]
     return np.min(times, axis=0).astype(np.int64)
 
 
@@ -250,13 +267,16 @@ def _load(scenario: Scenario, world: World) -> Iterator[Fault]:
 
 
 def mean_load_gpus(world: World) -> float:
-    """GPUs that would be busy on average if all demand were met, each need on the fastest offer that can hold it."""
+    """GPUs that would be busy on average if all demand were met, each need on the fastest offer that can hold it.
+
+    An elastic one at the size that takes the fewest GPU-seconds.
+    """
     total = 0.0
     for index, need in enumerate(world.jobs.needs):
         homes = _homes(need, world)
         if homes:
             work = float(world.jobs.work[world.jobs.need == index].sum())
-            total += work / MILLI * PPM / max(offer.speed_for(need) for offer in homes)
+            total += work / MILLI * PPM / max(offer.speed_for(one) for offer, one in homes)
     for service in world.services:
         if not any(offer.usd_per_input_token is not None for offer in world.offers):
             rates = [rate for rate in service.replica_requests_per_s.values() if rate > 0]

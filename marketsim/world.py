@@ -149,6 +149,9 @@ class World:
         jobs = self.jobs
         add(self.horizon_s, self.drain_s, self.dice, jobs.needs, jobs.need, jobs.arrival_s, jobs.work, jobs.estimate)
         add(jobs.deadline_s, jobs.tenant, jobs.after_start, jobs.after)
+        for number, need in enumerate(jobs.needs):
+            if need.elastic:
+                add(number, need.elastic)
         for offer in sorted(self.offers, key=lambda one: one.id):
             add(offer.id, offer.launchable, offer.keepable, offer.price, offer.outage, offer.down)
         for service in sorted(self.services, key=lambda one: one.name):

@@ -1,7 +1,8 @@
 """Work that ends: what training and experiments share, and how their settings become a table of jobs.
 
 Stored work is what the whole gang must deliver: GPU-seconds times 1 + sigma (n - 1), since n GPUs together are
-n / (1 + sigma (n - 1)) times as fast as one (parallel efficiency 1 / (1 + sigma (n - 1))).
+n / (1 + sigma (n - 1)) times as fast as one (parallel efficiency 1 / (1 + sigma (n - 1))). That of an elastic job,
+which may be started on other numbers of GPUs too, is counted at the size it declares.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from marketsim.demand.demand import (
 from marketsim.demand.distributions import AnyDistribution
 from marketsim.demand.estimates import AnyEstimate, Estimate, Exact
 from marketsim.demand.gangs import AnyGang, ConstantGang, Gang
-from marketsim.demand.job import NEVER, JobTable, Need
+from marketsim.demand.job import NEVER, JobTable, Need, elastic, parallel_loss
 from marketsim.errors import Fault, InputError
 from marketsim.streams import Dice, Floats
 from marketsim.throw import Throw
@@ -99,8 +100,8 @@ class Drawn:
 
 def inflation(settings_: Finite) -> Floats:
     """Work on each class of gang over work on one GPU, with data preparation, shape (classes,)."""
-    gpus = np.array([gang.gpus for gang in settings_.gang.classes()])
-    return (1 + settings_.parallel_sigma * np.maximum(gpus - 1, 0)) * (1 + settings_.prep_share)
+    loss = np.array([parallel_loss(gang.gpus, settings_.parallel_sigma) for gang in settings_.gang.classes()])
+    return loss * (1 + settings_.prep_share)
 
 
 def sizes(settings_: Finite, uniforms: Floats, gang: Ints) -> tuple[Floats, Floats]:
@@ -133,6 +134,16 @@ def need_of(name: str, settings_: Any, gang: Gang) -> Need:
         usd_per_late_day=deadline.usd_per_late_day,
         usd_at_most=float("inf") if deadline.usd_at_most is None else deadline.usd_at_most,
     )
+
+
+def needs_of(name: str, settings_: Finite) -> tuple[Need, ...]:
+    """The need of each class of gang, with the other sizes at which its jobs may be started."""
+    gang = settings_.gang
+    return tuple(
+        elastic(need_of(name, settings_, one), [need_of(name, settings_, other) for other in others],
+                settings_.parallel_sigma)
+        for one, others in zip(gang.classes(), gang.other_sizes(), strict=True)
+    )  # fmt: skip
 
 
 def whole_work(name: str, work: Floats) -> Ints:
@@ -175,7 +186,7 @@ def table(name: str, settings_: Finite, drawn: Drawn, throw: Throw, chain: tuple
         think = np.where(stage == 0, drawn.arrived.think_s[owner], 0)
     follows = before >= 0
     return JobTable(
-        needs=tuple(need_of(name, settings_, gang) for gang in classes),
+        needs=needs_of(name, settings_),
         need=drawn.gang[owner],
         arrival_s=drawn.arrived.times_s[owner],
         work=whole_work(name, drawn.work[owner] * drawn.hidden[owner] * share * done),

@@ -7,10 +7,10 @@ job's run: give `reference_gpu` the GPU that people really get.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from marketsim.demand import finite
 from marketsim.demand.demand import DurationOrNone
@@ -32,6 +32,12 @@ class Interactive(finite.Finite):
     }
     kind: Literal["interactive"] = "interactive"
     patience: DurationOrNone = Field(default=HOUR_S, description="a person gives up after this wait; none: never")
+
+    @model_validator(mode="after")
+    def _of_one_size(self) -> Self:
+        if any(self.gang.other_sizes()):
+            raise ValueError("gang: a session lasts as long on fewer GPUs as on more, so it cannot be elastic")
+        return self
 
     def jobs(self, name: str, throw: Throw) -> JobTable:
         arrived = self.arrivals.draw(throw)

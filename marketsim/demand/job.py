@@ -7,13 +7,15 @@ the queue, the feasibility of an offer and its speed are all decided per need.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.path import Path
+from marketsim.units import MILLI, PPM
 
 NEVER = 2**62  # a time that does not come: no deadline, no patience
 
@@ -37,6 +39,18 @@ class Checkpoint:
     final: bool = False
 
 
+class Size(NamedTuple):
+    """One size at which an elastic job may run: its gang, and what a GPU does there over what one does at the declared.
+
+    efficiency_ppm: millionths; 10^6 at the declared size, as work is counted there.
+    """
+
+    instances: int
+    milli: int
+    interconnect: str
+    efficiency_ppm: int
+
+
 @dataclass(frozen=True)
 class Need:
     """What every job of one class asks of the instances that run it.
@@ -44,6 +58,8 @@ class Need:
     workload: name of the demand it belongs to. instances x milli (thousandths of a GPU on each instance) is the gang;
     residency: the classes it may run in, None for anywhere. family: names the column of GPU speeds that applies.
     usd_per_late_day is charged for each started day past the deadline, up to usd_at_most.
+    elastic: all sizes at which it may be started, its own included, the fastest first; empty where there is one alone.
+    efficiency_ppm: see `Size`; other than 10^6 at the other sizes of an elastic need alone.
 
     >>> import marketsim as ms
     >>> two_machines = ms.Need("pretrain", instances=2, milli=8_000, interconnect="fabric", usd_per_late_day=500.0)
@@ -65,11 +81,58 @@ class Need:
     priority: int = 0
     usd_per_late_day: float = 0.0
     usd_at_most: float = float("inf")
+    efficiency_ppm: int = field(default=PPM, repr=False)
+    elastic: tuple[Size, ...] = field(default=(), repr=False)
 
     @property
     def gang_milli(self) -> int:
         """Thousandths of a GPU that the whole gang holds."""
         return self.instances * self.milli
+
+    def sizes(self) -> tuple[Need, ...]:
+        """The need at each size at which it may be started, the fastest first; itself where it is declared so.
+
+        >>> [one.milli for one in elastic(Need("train", milli=8_000), [Need("train", milli=4_000)]).sizes()]
+        [8000, 4000]
+        """
+        if not self.elastic:
+            return (self,)
+        own = (self.instances, self.milli)
+        return tuple(
+            self if (one.instances, one.milli) == own else replace(self, **one._asdict(), elastic=())
+            for one in self.elastic
+        )
+
+
+def parallel_loss(gpus: float, sigma: float) -> float:
+    """1 + sigma (n - 1): GPU-seconds on n GPUs over those on one; n / (1 + sigma (n - 1)) is how much faster they are.
+
+    A share of a GPU loses nothing.
+
+    >>> parallel_loss(8, 0.1), parallel_loss(0.5, 0.1)
+    (1.7000000000000002, 1.0)
+    """
+    return 1 + sigma * max(gpus - 1, 0)
+
+
+def elastic(need: Need, others: Iterable[Need], sigma: float = 0.0) -> Need:
+    """The need, which may be started at the gangs of others too, with the parallel efficiency 1 / (1 + sigma (n - 1)).
+
+    Work stays counted at the declared size of n GPUs: on m of them one GPU does (1 + sigma (n - 1)) /
+    (1 + sigma (m - 1)) of what it does there. Sizes stand by speed; of equally fast ones (sigma 1) the smallest is
+    first. ValueError for a size that is there twice.
+    """
+    gangs = [need, *others]
+    if len({(one.instances, one.milli) for one in gangs}) < len(gangs):
+        raise ValueError("the sizes of an elastic job differ from one another")
+    loss = [parallel_loss(one.gang_milli / MILLI, sigma) for one in gangs]
+    found = [
+        Size(one.instances, one.milli, one.interconnect, max(round(loss[0] / here * PPM), 1))
+        for one, here in zip(gangs, loss, strict=True)
+    ]
+    slower = {size: round(-one.gang_milli / here, 6) for size, one, here in zip(found, gangs, loss, strict=True)}
+    order = sorted(found, key=lambda size: (slower[size], size.instances * size.milli, size.instances))
+    return replace(need, elastic=tuple(order) if len(order) > 1 else ())
 
 
 Ints = NDArray[np.int64]

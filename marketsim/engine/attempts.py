@@ -43,11 +43,15 @@ class Attempts:
         pool = self._pool_of.get(offer)
         if pool is None:
             raise PolicyError(self._engine.policy_name, f"there is no offer {offer!r}", now)
-        need, index = job.need, pool.index
-        speed = self._speed_ppm[job.need_index][index]
+        need, number, index = job.need, job.need_index, pool.index
+        if need.elastic:
+            number = self._engine.sizes.at(job, pool)
+            need = self._engine.needs[number]
+        speed = self._speed_ppm[number][index]
         if not speed:
             refused = pool.offer.refuses(need) or "it cannot run there"
             raise PolicyError(self._engine.policy_name, f"job {job.id} cannot start at {offer}: {refused}", now)
+        job.held = need
         if need.instances == 1:
             instance = pool.take_share(need.milli)
             if instance is None:
@@ -64,7 +68,7 @@ class Attempts:
             instance = job.instance
         if ready_s < now:
             ready_s = now
-        transfer_s = self._transfer_s[job.need_index][index]
+        transfer_s = self._transfer_s[number][index]
         if transfer_s or need.data_gb:
             ready_s = self._copies.bring(job, pool, ready_s, transfer_s)
         checkpoint = need.checkpoint
@@ -107,7 +111,7 @@ class Attempts:
 
     def _take_gang(self, job: JobState, pool: Pool) -> int:
         """Whole instances of one fabric group, launched where they are not here; when the last is ready."""
-        need = job.need
+        need = job.held
         found = pool.take_gang(need.instances) if self._outages.gang_fits(pool, need.instances) else None
         if found is None:
             raise PolicyError(
@@ -133,7 +137,7 @@ class Attempts:
         engine, now = self._engine, self._kernel._now
         if job.end_s != now or job.phase != RUNNING:
             return
-        need, checkpoint_s = job.need, 0
+        need, checkpoint_s = job.held, 0
         if need.checkpoint.cost_s:
             checkpoint_s = (
                 now - job.ready_s - job.overhead_s
@@ -151,13 +155,13 @@ class Attempts:
         now = self._kernel._now
         pool = self._pool_of[job.offer or ""]
         if pool.offer.standing is not None:
-            pool.busy_milli_s += (now - job.counted_s) * job.need.gang_milli
+            pool.busy_milli_s += (now - job.counted_s) * job.held.gang_milli
         del self._running[job.id]
         job.offer, job.end_s = None, -1
         gang, instance = job.gang, job.instance
         if gang is None:
             del instance.holders[job]
-            self._give_back(pool, instance, job.need.milli)
+            self._give_back(pool, instance, job.held.milli)
         else:
             job.gang = None
             for member in (instance, *gang):
@@ -187,7 +191,7 @@ class Attempts:
 
     def end_early(self, job: JobState, cause: int, warned: bool = False, keep_done: bool = False) -> None:
         """An attempt ends early: what is safe is kept, the rest is lost, the shares go back."""
-        now, need = self._kernel._now, job.need
+        now, need = self._kernel._now, job.held
         elapsed = now - job.ready_s
         gang_milli, how = need.gang_milli, need.checkpoint
         at = progress.reached(elapsed, job._remaining, gang_milli, job.speed_ppm, job.overhead_s, how)

@@ -31,8 +31,8 @@ def value(engine: Engine, left: Iterable[tuple[int, int, int]]) -> None:
         if priced is None:
             engine.ledger.unpriced_jobs += 1
             continue
-        offer, usd_per_hour = priced
-        need, seconds = engine.needs[need_index], _lease_s(engine, need_index, offer, work)
+        offer, size, usd_per_hour = priced
+        need, seconds = engine.needs[size], _lease_s(engine, size, offer, work)
         micro = round(seconds * usd_per_hour * need.instances * MICRO / HOUR_S)
         engine.books.post(now, BACKLOG, CASH, micro, micro, offer, JOB, job, job)
 
@@ -47,14 +47,19 @@ def _lease_s(engine: Engine, need_index: int, offer: int, work: int) -> int:
     return -(-max(held_s, terms.minimum_s) // terms.quantum_s) * terms.quantum_s
 
 
-def _price(engine: Engine, need_index: int) -> tuple[int, float] | None:
-    """(offer, USD an instance-hour): the scenario's backlog offer, else the cheapest metered, on demand first."""
+def _price(engine: Engine, need_index: int) -> tuple[int, int, float] | None:
+    """(offer, need at the size, USD an instance-hour): the scenario's backlog offer, else the cheapest metered.
+
+    On demand goes before spot. An elastic job is priced at the size that it would be started at in an empty offer.
+    """
     named, now = engine.world.backlog_offer, engine.kernel._now
     choices = []
     for pool in engine.pools:
-        speed, price = engine.speed_ppm[need_index][pool.index], pool.offer.price
+        size = engine.setup.fastest(need_index, pool.index)
+        speed, price = engine.speed_ppm[size][pool.index], pool.offer.price
         if price is None or not speed or (named is not None and pool.offer.id != named):
             continue
-        usd = price.at(now)
-        choices.append((pool.offer.kind != "on_demand", usd / speed, pool.index, usd))
+        usd, need, declared = price.at(now), engine.needs[size], engine.needs[need_index]
+        paid = need.instances * declared.gang_milli / (need.gang_milli * declared.instances)  # 1 at the declared size
+        choices.append((pool.offer.kind != "on_demand", usd / speed * paid, pool.index, size, usd))
     return min(choices)[2:] if choices else None

@@ -2,12 +2,14 @@
 
 The published rule (Lifka 1995) also lets longer jobs use what the first would leave over; here a job behind it on the
 same pool has to end before the first could start, which never delays it more.
+An elastic job could start as soon as any of its sizes fits.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from marketsim.demand.job import Need
 from marketsim.engine.pool import Pool
 from marketsim.engine.state import UP, JobState
 
@@ -26,17 +28,18 @@ def shadow(engine: Engine, job: JobState) -> Shadow | None:
     """The earliest start of a blocked job on committed capacity; None where waiting for it is no use."""
     best: Shadow | None = None
     for pool in engine.pools:
-        if not pool.committed or not engine.speed_ppm[job.need_index][pool.index]:
+        if not pool.committed:
             continue
-        at_s = _free_at_s(engine, pool, job)
-        if at_s is not None and (best is None or at_s < best.at_s):
-            best = Shadow(pool.index, at_s)
+        for need in engine.sizes.of(job.need_index, pool.index):
+            at_s = _free_at_s(engine, pool, need)
+            if at_s is not None and (best is None or at_s < best.at_s):
+                best = Shadow(pool.index, at_s)
     return best
 
 
-def _free_at_s(engine: Engine, pool: Pool, job: JobState) -> int | None:
+def _free_at_s(engine: Engine, pool: Pool, need: Need) -> int | None:
     """When running jobs will have given back enough of the pool's instances, were none started before."""
-    need, now = job.need, engine.kernel._now
+    now = engine.kernel._now
     free = {one.seat: one.free for one in pool.by_seat.values() if one.state == UP}
     ends = sorted(
         (engine.view.estimated_end_s(running), running.id)
@@ -47,7 +50,7 @@ def _free_at_s(engine: Engine, pool: Pool, job: JobState) -> int | None:
         running = engine.running[number]
         for instance in (running.instance, *(running.gang or ())):
             if instance.seat in free:
-                free[instance.seat] += pool.milli if running.gang else running.need.milli
+                free[instance.seat] += pool.milli if running.gang else running.held.milli
         if sum(1 for amount in free.values() if amount >= need.milli) >= need.instances:
             return max(end_s, now)
     return None

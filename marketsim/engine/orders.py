@@ -234,7 +234,7 @@ class Orders:
             self.note_installed(pool)
             for job in engine.running.values():
                 if job.offer == pool.offer.id:
-                    pool.busy_milli_s += (to_s - job.counted_s) * job.need.gang_milli
+                    pool.busy_milli_s += (to_s - job.counted_s) * job.held.gang_milli
                     job.counted_s = to_s
             pool.busy_milli_s += engine.serving.busy_milli_s(pool, to_s)
             from_s = self._standing_from_s

@@ -148,7 +148,7 @@ class Pool:
         given: dict[int, int] = {}
         for job in leaving:
             for member in (job.instance, *(job.gang or ())):
-                given[member.seat] = given.get(member.seat, 0) + (self.milli if job.gang else job.need.milli)
+                given[member.seat] = given.get(member.seat, 0) + (self.milli if job.gang else job.held.milli)
         free: dict[int, int] = {}
         released = 0
         for seat, instance in self.by_seat.items():

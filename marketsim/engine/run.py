@@ -31,6 +31,7 @@ from marketsim.engine.pool import Pool
 from marketsim.engine.reviews import Reviews
 from marketsim.engine.serving import Serving
 from marketsim.engine.setup import make_setup
+from marketsim.engine.sizes import Sizes
 from marketsim.engine.state import GONE, RUNNING, WAITING, Instance, JobState, Replica
 from marketsim.engine.taxes import Taxes
 from marketsim.engine.view import EngineView
@@ -92,6 +93,7 @@ class Engine:
         self._given_up: list[tuple[int, int, int]] = []  # job, its need, and the work that nobody will do
         self.load_changes: list[tuple[int, int]] | None = None  # (t_s, milli-GPUs asked for), where a rule forecasts
 
+        self.sizes = Sizes(self)
         self.leases = Leases(self)
         self.copies = Copies(self)
         self.credits = ServiceCredits(self)
@@ -487,11 +489,11 @@ class Engine:
         Only where all such jobs of its offer together stand in the way: nobody stops for a job that could start there
         already and does not, or that would not fit even then.
         """
-        now, need = self.kernel._now, job.need
+        now, able = self.kernel._now, self.sizes.able(job.need_index)
         later: dict[str, list[tuple[Any, int, JobState]]] = {}
         for running in self.running.values():
             offer = running.offer or ""
-            if running.started_s == now or not self.speed_ppm[job.need_index][self.pool_of[offer].index]:
+            if running.started_s == now or not able[self.pool_of[offer].index]:
                 continue  # what began at this instant is left alone, so that no two push one another out for ever
             key = (self._key(running, now), running.id)
             if key > (entry[0], entry[1]):
@@ -501,7 +503,9 @@ class Engine:
             last = max(jobs, key=lambda one: one[:2])
             if worst is not None and last[:2] < worst[:2]:
                 continue
-            if self.pool_of[offer].would_fit(need, [one[2] for one in jobs]) and not self.view.can_start(job, offer):
+            pool, leaving = self.pool_of[offer], [one[2] for one in jobs]
+            fits = any(pool.would_fit(need, leaving) for need in self.sizes.of(job.need_index, pool.index))
+            if fits and not self.view.can_start(job, offer):
                 worst = last
         if worst is None:
             return False

@@ -11,11 +11,13 @@ from marketsim.world import World
 def make_setup(world: World) -> Setup:
     """Facts of every offer, and what each need and service gets there.
 
-    The needs of the job table come first, then those that levers bring, as `levered_needs` numbers them.
+    The needs of the job table come first, then those that levers bring, as `levered_needs` numbers them, then the other
+    sizes of all these.
     """
     work_needs, changed_needs = levered_needs(world)
-    needs = _all_needs(world)
-    assert len(needs) == len(world.jobs.needs) + len(work_needs) + sum(map(len, changed_needs.values()))
+    declared = _all_needs(world)
+    assert len(declared) == len(world.jobs.needs) + len(work_needs) + sum(map(len, changed_needs.values()))
+    needs, sizes = _with_sizes(declared)
     return Setup(
         horizon_s=world.horizon_s,
         offers=tuple(_facts(offer, index) for index, offer in enumerate(world.offers)),
@@ -28,6 +30,7 @@ def make_setup(world: World) -> Setup:
         offer_index=world.offer_index,
         tenants=world.jobs.tenants,
         future=world,
+        sizes=sizes,
     )
 
 
@@ -38,6 +41,23 @@ def _all_needs(world: World) -> tuple[Need, ...]:
     for name in sorted(world.levers):
         needs += [world.levers[name].changed(world.jobs.needs[index]) for index in _targets(world, name)]
     return tuple(needs)
+
+
+def _with_sizes(declared: tuple[Need, ...]) -> tuple[tuple[Need, ...], list[tuple[int, ...]]]:
+    """The needs with those of other sizes behind them, and for each the numbers of its sizes, the fastest first."""
+    needs = list(declared)
+    sizes = []
+    for number, need in enumerate(declared):
+        mine = []
+        for one in need.sizes():
+            if one is need:
+                mine.append(number)
+            else:
+                mine.append(len(needs))
+                needs.append(one)
+        sizes.append(tuple(mine))
+    sizes += [(number,) for number in range(len(declared), len(needs))]
+    return tuple(needs), sizes
 
 
 def _residency(world: World, target: str) -> tuple[str, ...] | None:

@@ -21,6 +21,7 @@ class JobState:
         "end_s",
         "estimate",
         "gang",
+        "held",
         "id",
         "instance",
         "kept",
@@ -42,6 +43,7 @@ class JobState:
     ) -> None:
         self.id = id
         self.need = need
+        self.held = need  # of the running attempt; another than its need where the job is elastic
         self.need_index = need_index
         self.arrival_s = arrival_s
         self.deadline_s = deadline_s
@@ -64,7 +66,7 @@ class JobState:
         """Work done and not lost, by an instant, if nothing happens before."""
         if self.offer is None:
             return self.kept
-        need = self.need
+        need = self.held
         elapsed = t_s - self.ready_s
         return (
             self.kept

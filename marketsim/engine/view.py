@@ -52,6 +52,8 @@ class EngineView:
         """Whether `Start(job, offer)` would be carried out now."""
         pool = self._pools[offer]
         need = job.need
+        if need.elastic:
+            return self._engine.sizes.now(job, pool) is not None
         if not self._speed_ppm[job.need_index][pool.index]:
             return False
         if pool.offer.outage is not None:
@@ -65,7 +67,17 @@ class EngineView:
         """The same without a new metered lease."""
         pool = self._pools[offer]
         need = job.need
+        if need.elastic:
+            number = self._engine.sizes.now(job, pool)
+            if number is None:
+                return False
+            need = self._engine.needs[number]
+            return pool.fits_held(need.instances, need.milli)
         return self._speed_ppm[job.need_index][pool.index] > 0 and pool.fits_held(need.instances, need.milli)
+
+    def size_at(self, job: JobView, offer: str) -> int:
+        """The number of the need at whose size a start there now would hold a job."""
+        return self._engine.sizes.at(job, self._pools[offer]) if job.need.elastic else job.need_index
 
     def price(self, offer: str) -> float:
         """USD per instance-hour now."""
@@ -111,7 +123,10 @@ class EngineView:
 
     def run_s(self, job: JobView, offer: str) -> int:
         """Seconds from a start here now to the end, by the estimate."""
-        engine, pool, need = self._engine, self._pools[offer], job.need
+        engine, pool, need, number = self._engine, self._pools[offer], job.need, job.need_index
+        if need.elastic:
+            number = engine.sizes.at(job, pool)
+            need = engine.needs[number]
         now = self._kernel._now
         boot_s = 0 if pool.fits_held(need.instances, need.milli) else pool.offer.boot_s
         transfer_s = engine.transfer_s[job.need_index][pool.index]
@@ -120,7 +135,7 @@ class EngineView:
         how = need.checkpoint
         overhead_s = how.restart_s if job.attempt else how.start_s
         left = job.estimated_left(now)
-        speed = self._speed_ppm[job.need_index][pool.index]
+        speed = self._speed_ppm[number][pool.index]
         return boot_s + transfer_s + progress.held_s(left, need.gang_milli, speed, overhead_s, how)
 
     def data_usd(self, job: JobView, offer: str) -> float | None:
@@ -130,7 +145,7 @@ class EngineView:
     def estimated_end_s(self, job: JobState) -> int:
         """When a running job would end by its estimate."""
         now = int(self._kernel._now)
-        left = progress.compute_s(job.estimated_left(now), job.need.gang_milli, job.speed_ppm)
+        left = progress.compute_s(job.estimated_left(now), job.held.gang_milli, job.speed_ppm)
         return now + job.overhead_left_s(now) + left
 
     def replicas(self, service: int) -> Mapping[str, int]:

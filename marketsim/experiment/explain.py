@@ -7,11 +7,13 @@ kept once, with how often. Beside them stands what hindsight would have done.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
-from marketsim.demand.job import NEVER
+from marketsim.demand.job import NEVER, Need
 from marketsim.engine import progress
 from marketsim.engine.run import run
 from marketsim.engine.setup import speed, transfer_s
@@ -114,7 +116,7 @@ def of_job(world: World, policy: Any, job: int) -> Explained:
     if not 0 <= job < len(world.jobs):
         raise IndexError(f"there is no job {job}")
     recorder = _JobRecorder(world, job)
-    ledger = run(world, watched(policy, recorder.around, _explaining))
+    ledger = run(world, watched(policy, recorder.around, recorder.explaining))
     found = in_hindsight(world, job)
     return Explained(
         thing=f"job {_name(world, job)}",
@@ -150,6 +152,12 @@ class _JobRecorder(_Recorder):
     def __init__(self, world: World, job: int) -> None:
         super().__init__()
         self._world, self._job = world, job
+        self._needs: Sequence[Need] = ()
+
+    def explaining(self, setup: say.Setup) -> say.Setup:
+        """The facts with reasons asked for; the needs are noted."""
+        self._needs = setup.needs
+        return _explaining(setup)
 
     def around(self, part: str, method: str, function: Any, arguments: tuple[Any, ...]) -> Any:
         """Ask the rule; keep the answer where it is about the job."""
@@ -178,18 +186,19 @@ class _JobRecorder(_Recorder):
         """Every offer that can hold the job."""
         now, found = view.now_s, []
         for offer in self._world.offers:
-            if not speed(job.need, offer):
+            if not any(speed(one, offer) for one in job.need.sizes()):
                 continue
             able = view.can_start(job, offer.id) and offer.id != job.offer
             run_s = view.run_s(job, offer.id)
             price = None if offer.price is None else view.price(offer.id)
             slack_s = None if job.deadline_s >= NEVER else job.deadline_s - now - run_s
-            usd = None if price is None else price * _instances(job.need, offer) * run_s / HOUR_S
+            need = self._needs[view.size_at(job, offer.id)]
+            usd = None if price is None else price * _instances(need, offer) * run_s / HOUR_S
             found.append(Option(offer.id, able, price, usd, now + run_s, slack_s))
         return tuple(found)
 
 
-def _instances(need: Any, offer: Offer) -> float:
+def _instances(need: Need, offer: Offer) -> float:
     """Instances that the job's share comes to."""
     return float(need.instances) if need.instances > 1 else need.milli / offer.shape.milli
 
@@ -215,9 +224,13 @@ def _why(answer: Any, default: str) -> str:
 def _events(world: World, ledger: Ledger, job: int) -> list[Event]:
     """Starts, readiness and ends of the job's attempts."""
     events = []
-    for t_s, number, attempt, offer, _, _, ready_s in ledger.started.rows().tolist():
+    elastic = bool(world.jobs.needs[int(world.jobs.need[job])].elastic)
+    beside = Counter((number, attempt) for number, attempt, _ in ledger.gangs.rows().tolist() if number == job)
+    for t_s, number, attempt, offer, _, milli, ready_s in ledger.started.rows().tolist():
         if number == job:
-            events.append(Event(t_s, f"attempt {attempt} at {world.offers[offer].id}, works from {clock(ready_s)} on"))
+            size = f" on {1 + beside[job, attempt]} x {milli / 1000:g} GPUs" if elastic else ""
+            where = f"attempt {attempt} at {world.offers[offer].id}{size}"
+            events.append(Event(t_s, f"{where}, works from {clock(ready_s)} on"))
     milli_h = 1000 * HOUR_S
     for t_s, number, attempt, cause, kept, lost, *_ in ledger.stopped.rows().tolist():
         if number == job:
@@ -230,17 +243,18 @@ def _events(world: World, ledger: Ledger, job: int) -> list[Event]:
 def in_hindsight(world: World, job: int) -> Hindsight | None:
     """The cheapest run of a job from start to end without a break, tried every ten minutes at every metered offer.
 
-    All is known: true work, prices, how long the capacity is kept. The job is alone in the market and pays for its
-    share alone, boot and data's way included, as on capacity that others fill. The latest end is its deadline where any
-    run meets it; else, and without a deadline, the earliest end decides. None where nothing metered can run it.
+    All is known: true work, prices, how long the capacity is kept; an elastic job is tried at each of its sizes. The
+    job is alone in the market and pays for its share alone, boot and data's way included, as on capacity that others
+    fill. The latest end is its deadline where any run meets it; else, and without a deadline, the earliest end decides.
+    None where nothing metered can run it.
     """
     jobs = world.jobs
-    need = jobs.needs[int(jobs.need[job])]
+    sizes = jobs.needs[int(jobs.need[job])].sizes()
     arrival_s, deadline_s = int(jobs.arrival_s[job]), int(jobs.deadline_s[job])
     best: tuple[Any, Hindsight] | None = None
     last_s = min(deadline_s, world.end_s)
     step_s = max(GRID_S, -(-(last_s - arrival_s) // MOST_STARTS))
-    for offer in world.offers:
+    for offer, need in product(world.offers, sizes):
         ppm = speed(need, offer)
         if offer.price is None or not ppm:
             continue

@@ -306,8 +306,8 @@ class Guard:
 
 
 def _photo(job: Any) -> dict[str, Any]:
-    fields = ("id", "need", "need_index", "arrival_s", "deadline_s", "estimate", "attempt", "offer", "started_s",
-              "budget_ended", "tenant", "kept", "phase", "ticket", "end_s")  # fmt: skip
+    fields = ("id", "need", "held", "need_index", "arrival_s", "deadline_s", "estimate", "attempt", "offer",
+              "started_s", "budget_ended", "tenant", "kept", "phase", "ticket", "end_s")  # fmt: skip
     return {field: getattr(job, field) for field in fields}
 
 

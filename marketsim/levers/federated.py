@@ -22,7 +22,7 @@ from marketsim.levers.lever import Lever
 from marketsim.levers.rounds import ALWAYS, FederatedRun, RoundPlan, simulate, transfer_s
 from marketsim.settings import Duration, NonNegative, OpenShare, Positive, PositiveCount, Share
 from marketsim.streams import Dice, lognormal
-from marketsim.units import HOUR_S, MILLI
+from marketsim.units import HOUR_S, MILLI, PPM
 
 # spread of the rounds over seeds, as standard deviation of the logarithm: the reference network to 85 % accuracy, five
 # seeds, 100 clients (coefficients of variation 0.21, 0.15, 0.14 and 0.18 in the four settings)
@@ -207,6 +207,7 @@ class Federated(Lever):
         """A job of as many devices as answer a round, with no data to move; it runs where the devices are.
 
         No other hardware has a speed in the family `federated`, so that nothing but these devices can hold the job.
+        It has this one size.
         """
         return replace(
             need,
@@ -216,6 +217,8 @@ class Federated(Lever):
             family="federated",
             reference_gpu=canonical(self.device),
             data_gb=0.0,
+            efficiency_ppm=PPM,
+            elastic=(),
         )
 
 

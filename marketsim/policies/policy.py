@@ -63,8 +63,9 @@ class JobView(Protocol):
     """
 
     id: int
-    need: Need
+    need: Need  # as declared
     need_index: int
+    held: Need  # while it runs, what it holds: of an elastic job the need at the size at which it was started
     arrival_s: int  # when it could first be placed
     deadline_s: int
     estimate: int  # of all its work, raised at the end of an attempt that ran past it
@@ -132,6 +133,8 @@ class Setup:
     tenants: names, by `JobView.tenant`. explain: whether rules say why; ordinary runs do without, and are faster.
 
     speed_ppm[need][offer] is 0 where the need cannot run; transfer_s[need][offer]: seconds in which its data are moved.
+    sizes[need]: numbers of the needs at whose sizes its jobs may be started, the fastest first, its own included; those
+    of other sizes stand at the end of `needs`, and no job has them as its `need_index`.
     replica_requests_per_s[service][offer] is 0 where a replica cannot serve.
 
     >>> import marketsim as ms
@@ -164,6 +167,18 @@ class Setup:
     explain: bool = False
     future: Any = None  # the World, for rules named clairvoyant_* or perfect_* alone
     true_work: Sequence[int] | None = None  # milli-GPU-seconds by job, as levers change and add; for these rules alone
+    sizes: Sequence[tuple[int, ...]] = ()
+
+    def fastest(self, need: int, offer: int) -> int:
+        """The number of the need at whose size an empty offer would run the job; its own where it cannot at any."""
+        sizes = self.sizes[need]
+        if len(sizes) == 1:
+            return need
+        return next((one for one in sizes if self.speed_ppm[one][offer]), need)
+
+    def runs(self, need: int, offer: int) -> bool:
+        """Whether an offer can run the jobs of a need, at whatever size."""
+        return any(self.speed_ppm[one][offer] for one in self.sizes[need])
 
 
 class View(Protocol):
@@ -201,11 +216,18 @@ class View(Protocol):
         ...
 
     def can_start(self, job: JobView, offer: str) -> bool:
-        """Whether `Start(job, offer)` would be carried out at this instant."""
+        """Whether `Start(job, offer)` would be carried out at this instant, at whatever size."""
         ...
 
     def can_start_committed(self, job: JobView, offer: str) -> bool:
-        """The same on what is committed or already held there: no new metered lease."""
+        """Whether it would be, at the size it would take, on what is committed or held there: no new metered lease."""
+        ...
+
+    def size_at(self, job: JobView, offer: str) -> int:
+        """The number of the need at whose size a start there now would hold a job.
+
+        Of an elastic job the fastest that fits now, and where none does the fastest that ever could; else its own.
+        """
         ...
 
     def price(self, offer: str) -> float:
@@ -248,7 +270,7 @@ class View(Protocol):
         ...
 
     def run_s(self, job: JobView, offer: str) -> int:
-        """Seconds from a start here now to the end, by the estimate, with boot, transfer and restart."""
+        """Seconds from a start here now to the end, by the estimate and at `size_at`, with boot, transfer, restart."""
         ...
 
     def data_usd(self, job: JobView, offer: str) -> float | None:

@@ -16,6 +16,7 @@ from marketsim import streams
 from marketsim.demand.job import Need
 from marketsim.path import Path
 from marketsim.supply.shape import Shape
+from marketsim.units import PPM
 
 CALENDAR, BUSY = "calendar", "busy"
 
@@ -234,10 +235,13 @@ class Offer:
     down: tuple[tuple[int, int], ...] = ()
 
     def speed_for(self, need: Need) -> int:
-        """Millionths of the reference GPU's speed at which a GPU here does the work of a need; 0 where it cannot."""
-        if need.reference_gpu == self.shape.gpu:
-            return 1_000_000
-        return self.speed_ppm.get((need.family, need.reference_gpu), 0)
+        """Millionths of the reference GPU's speed at which a GPU here does the work of a need; 0 where it cannot.
+
+        At another size than the declared one, its parallel efficiency is in it.
+        """
+        same = need.reference_gpu == self.shape.gpu
+        speed = PPM if same else self.speed_ppm.get((need.family, need.reference_gpu), 0)
+        return (speed * need.efficiency_ppm + PPM // 2) // PPM
 
     def refuses(self, need: Need) -> str | None:
         """Why a need cannot run here, None where it can: residency first, then shape, then speed."""

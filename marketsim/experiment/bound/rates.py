@@ -1,10 +1,13 @@
-"""What an hour of an instance does for each job and service at each offer; levers at their best and for nothing."""
+"""What an hour of an instance does for each job and service at each offer; levers at their best and for nothing.
+
+An elastic job does its work at the size that is the cheapest, and as fast as at the one that is the fastest.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -37,11 +40,11 @@ def rates_of(world: World) -> Rates:
     fastest = np.zeros(len(world.jobs.needs))
     for row, need in enumerate(world.jobs.needs):
         for changed, less in _needs(world, need):
-            for column, offer in enumerate(world.offers):
-                speed = setup.speed(changed, offer) / PPM / less
+            for size, (column, offer) in product(changed.sizes(), enumerate(world.offers)):
+                speed = setup.speed(size, offer) / PPM / less
                 if speed:
-                    share = changed.instances if changed.instances > 1 else changed.milli / offer.shape.milli
-                    gpus = changed.gang_milli / MILLI
+                    share = size.instances if size.instances > 1 else size.milli / offer.shape.milli
+                    gpus = size.gang_milli / MILLI
                     hours[row, column] = min(hours[row, column], share / (gpus * speed))
                     fastest[row] = max(fastest[row], gpus * speed)
     requests = np.zeros((len(world.services), len(world.offers)))

@@ -165,8 +165,10 @@ class _Traffic(_Part):
 def _parts(setup: Setup, offer: OfferFacts, first_s: int, step_s: int) -> dict[tuple[str, int], _Part]:
     """The needs and services that may run at an offer, none of which has been looked at."""
     parts: dict[tuple[str, int], _Part] = {}
-    for number, need in enumerate(setup.needs):
-        hours = instance_hours(need, offer, setup.speed_ppm[number][offer.index])
+    for number in range(len(setup.needs)):
+        size = setup.fastest(number, offer.index)  # of an elastic job, what the offer would run if it were empty
+        need = setup.needs[size]
+        hours = instance_hours(need, offer, setup.speed_ppm[size][offer.index])
         if np.isfinite(hours):
             parts["need", number] = _Jobs(number, need, offer, hours, first_s, step_s)
     for number, service in enumerate(setup.services):
@@ -213,6 +215,6 @@ def _equal_hours(setup: Setup, offer: OfferFacts, other: OfferFacts, asker: str,
     if asker == "service":
         here, there = (setup.replica_requests_per_s[number][one.index] * one.shape.milli for one in (offer, other))
         return here / there if there else float("inf")
-    need = setup.needs[number]
-    here_h, there_h = (instance_hours(need, one, setup.speed_ppm[number][one.index]) for one in (offer, other))
+    sizes = [(setup.fastest(number, one.index), one) for one in (offer, other)]
+    here_h, there_h = (instance_hours(setup.needs[size], one, setup.speed_ppm[size][one.index]) for size, one in sizes)
     return there_h / here_h

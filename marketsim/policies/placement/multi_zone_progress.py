@@ -57,13 +57,17 @@ class _MultiZone(SlottedRule):
         """USD that the rest of the work is cheaper there, and USD of a launch and of the data's way."""
         setup, need = self.setup, job.need
         left = job.estimated_left(view.now_s)
-        speeds = setup.speed_ppm[job.need_index]
+        numbers = {here: job.need_index, there: job.need_index}
+        if need.elastic:
+            numbers = {here: setup.needs.index(job.held), there: view.size_at(job, there)}
         usd = {}
-        for offer in (here, there):
-            index = setup.offer_index[offer]
-            hours = left * 1e6 / (need.gang_milli * speeds[index]) / HOUR_S
-            usd[offer] = view.price(offer) * need.instances * hours
+        for offer, number in numbers.items():
+            index, size = setup.offer_index[offer], setup.needs[number]
+            hours = left * 1e6 / (size.gang_milli * setup.speed_ppm[number][index]) / HOUR_S
+            usd[offer] = view.price(offer) * size.instances * hours
         launch_s = setup.offers[setup.offer_index[there]].boot_s + need.checkpoint.restart_s
         launch_s += setup.transfer_s[job.need_index][setup.offer_index[there]]
-        cost = view.price(there) * need.instances * launch_s / HOUR_S + (view.data_usd(job, there) or 0.0)
+        cost = view.price(there) * setup.needs[numbers[there]].instances * launch_s / HOUR_S + (
+            view.data_usd(job, there) or 0.0
+        )
         return usd[here] - usd[there], cost

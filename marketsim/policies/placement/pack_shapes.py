@@ -53,7 +53,7 @@ class _PackShapes(base.PlacementBase):
         able = [offer for offer in self._open[need] if view.can_start(job, offer)]
         if not able:
             return None
-        if job.need.instances > 1:
+        if any(self.setup.needs[view.size_at(job, offer)].instances > 1 for offer in able):
             offer = min(able, key=lambda one: self._choices.work_usd(job, one, view))
             return say.Start(job.id, offer, self.because("a gang takes whole instances: the cheapest a unit of work"))
         behind = self._waiting_behind(job, view)
@@ -76,13 +76,18 @@ class _PackShapes(base.PlacementBase):
         free = self.setup.offers[index].shape.milli
         worth = 0.0
         for one in (job, *behind):
-            speed = self.setup.speed_ppm[one.need_index][index]
-            if speed and one.need.milli <= free:
-                free -= one.need.milli
+            number = self.setup.fastest(one.need_index, index)
+            speed, need = self.setup.speed_ppm[number][index], self.setup.needs[number]
+            if speed and need.milli <= free and need.instances == 1:
+                free -= need.milli
                 worth += self._reservation_usd(one, view) * speed / PPM
         return worth
 
     def _reservation_usd(self, job: say.JobView, view: say.View) -> float:
         """USD of what one hour at the reference speed costs alone on the cheapest instance; 0 where it has no price."""
-        speeds, offers = self.setup.speed_ppm[job.need_index], self._open[job.need_index]
-        return min((view.price(one) * PPM / speeds[self.setup.offer_index[one]] for one in offers), default=0.0)
+        setup, number = self.setup, job.need_index
+        found = []
+        for one in self._open[number]:
+            index = setup.offer_index[one]
+            found.append(view.price(one) * PPM / setup.speed_ppm[setup.fastest(number, index)][index])
+        return min(found, default=0.0)

@@ -73,31 +73,34 @@ class Choices:
         offers = setup.offers
 
         def able(need: int, *kinds: str) -> list[str]:
-            return [one.id for one in offers if setup.speed_ppm[need][one.index] and one.kind in kinds]
+            return [one.id for one in offers if setup.runs(need, one.index) and one.kind in kinds]
 
         needs = range(len(setup.needs))
         self.committable = [
-            [one.id for one in offers if setup.speed_ppm[need][one.index] and (one.committable or not one.metered)]
+            [one.id for one in offers if setup.runs(need, one.index) and (one.committable or not one.metered)]
             for need in needs
         ]
         self.on_demand = [able(need, "on_demand", "serverless") for need in needs]
         self.spot = [able(need, "spot") for need in needs]
-        self.any = [[one.id for one in offers if setup.speed_ppm[need][one.index]] for need in needs]
-        self.metered = [
-            [one.id for one in offers if setup.speed_ppm[need][one.index] and one.metered] for need in needs
-        ]
+        self.any = [[one.id for one in offers if setup.runs(need, one.index)] for need in needs]
+        self.metered = [[one.id for one in offers if setup.runs(need, one.index) and one.metered] for need in needs]
 
     def work_usd(self, job: say.JobView, offer: str, view: say.View) -> float:
         """USD that a start there now costs for each unit of the job's work: what cheapest means.
 
-        A lease that must be launched is paid whole; of one that stands there already, the job's share counts.
+        A lease that must be launched is paid whole; of one that stands there already, the job's share counts. Of an
+        elastic job, at the size that it would be started at.
         """
-        setup = self._setup
+        setup, need, number = self._setup, job.need, job.need_index
         index = setup.offer_index[offer]
-        paid = float(job.need.instances)
-        if job.need.instances == 1 and view.can_start_committed(job, offer):
-            paid = job.need.milli / setup.offers[index].shape.milli
-        return view.price(offer) * paid / setup.speed_ppm[job.need_index][index]
+        if need.elastic:
+            number = view.size_at(job, offer)
+            need = setup.needs[number]
+        paid = float(need.instances)
+        if need.instances == 1 and view.can_start_committed(job, offer):
+            paid = need.milli / setup.offers[index].shape.milli
+        usd = view.price(offer) * paid / setup.speed_ppm[number][index]
+        return usd * job.need.gang_milli / need.gang_milli if need is not job.need else usd
 
     def cheapest(self, job: say.JobView, offers: list[str], view: say.View) -> str | None:
         """The offer where the job can start now at least cost a unit of work, the first of equals; None for none."""

@@ -186,7 +186,8 @@ class SlottedRule(base.PlacementBase):
         if known is None or known[0] is not need:  # a lever may have changed it
             offers = self._choices.on_demand[job.need_index] or self._choices.any[job.need_index]
             index = self.setup.offer_index[offers[0]]
-            per_s = need.gang_milli * self.setup.speed_ppm[job.need_index][index] / PPM
+            size = self.setup.fastest(job.need_index, index)
+            per_s = self.setup.needs[size].gang_milli * self.setup.speed_ppm[size][index] / PPM
             overhead_s = need.checkpoint.restart_s + self.setup.offers[index].boot_s
             known = self._known[job.need_index] = (need, per_s, overhead_s)
         return known[1], known[2]

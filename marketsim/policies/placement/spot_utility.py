@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from marketsim.demand.job import NEVER
+from marketsim.demand.job import NEVER, Need
 from marketsim.policies import base
 from marketsim.policies import policy as say
 from marketsim.policies.placement.rule import Choices, Placement, Slots
@@ -67,13 +67,17 @@ class Probes:
 
 
 class Standing(NamedTuple):
-    """Where a job stands: hours of work left, to the deadline and of a launch; the pressure; USD an hour on demand."""
+    """Where a job stands: hours of work left, to the deadline and of a launch; the pressure; USD an hour on demand.
+
+    size: at which it would run there, which for an elastic job may be another than its need.
+    """
 
     left_h: float
     time_h: float
     launch_h: float
     pressure: float
     on_demand_usd: float
+    size: Need
 
 
 class _SpotUtility(base.PlacementBase):
@@ -154,10 +158,12 @@ class _SpotUtility(base.PlacementBase):
         return best, best_usd
 
     def _standing(self, job: say.JobView, view: say.View) -> Standing:
-        now, need, setup = view.now_s, job.need, self.setup
+        now, setup = view.now_s, self.setup
         offers = self._choices.on_demand[job.need_index] or self._choices.any[job.need_index]
         index = setup.offer_index[offers[0]]
-        per_h = need.gang_milli * setup.speed_ppm[job.need_index][index] / PPM * HOUR_S
+        size = setup.fastest(job.need_index, index)
+        need = setup.needs[size]
+        per_h = need.gang_milli * setup.speed_ppm[size][index] / PPM * HOUR_S
         deadline_s = job.deadline_s if job.deadline_s < NEVER else job.arrival_s + self._settings.without_deadline
         left_h = job.estimated_left(now) / per_h
         time_h = (deadline_s - now) / HOUR_S
@@ -166,16 +172,21 @@ class _SpotUtility(base.PlacementBase):
         on_demand = self._choices.on_demand[job.need_index]
         priced = on_demand or self._choices.spot[job.need_index]
         usd = min((view.price(offer) for offer in priced), default=0.0) * need.instances
-        return Standing(left_h, time_h, launch_h, left_h / spare_h if spare_h > 0 else float("inf"), usd)
+        return Standing(left_h, time_h, launch_h, left_h / spare_h if spare_h > 0 else float("inf"), usd, need)
 
     def _utility(self, job: say.JobView, zone: str, view: say.View, at: Standing, moves: bool) -> float:
         """USD an hour of the zone's life; `moves`: with a launch and the data's way before it."""
-        launch_h = at.launch_h if moves else 0.0
-        life_h = min(self._probes[zone].life_s(self._settings.prior_life) / HOUR_S, at.left_h + launch_h)
+        launch_h, left_h, need = at.launch_h if moves else 0.0, at.left_h, at.size
+        rate = 1.0  # what an hour here does of the work of one on demand, where the job is elastic
+        if job.need.elastic:
+            need = self.setup.needs[view.size_at(job, zone)] if moves else job.held
+            rate = need.gang_milli * need.efficiency_ppm / (at.size.gang_milli * at.size.efficiency_ppm)
+            left_h /= rate
+        life_h = min(self._probes[zone].life_s(self._settings.prior_life) / HOUR_S, left_h + launch_h)
         data_usd = (view.data_usd(job, zone) or 0.0) if moves else 0.0
         pressure = min(at.pressure, 1.0)
-        worth = pressure * at.on_demand_usd * max(life_h - launch_h, 0.0)
-        return (worth - view.price(zone) * job.need.instances * life_h - data_usd) / life_h
+        worth = pressure * at.on_demand_usd * rate * max(life_h - launch_h, 0.0)
+        return (worth - view.price(zone) * need.instances * life_h - data_usd) / life_h
 
     def _said(self, at: Standing, what: str, utility: float) -> say.Because | None:
         if not self.explain:
