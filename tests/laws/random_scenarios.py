@@ -50,8 +50,9 @@ EXAMPLES: dict[str, dict[str, dict[str, Any]]] = {
                     "weights": [0.5, 0.5]},
     },
     "gangs": {
-        "constant": {"gpus": 4, "instances": 2},
-        "choices": {"gpus": [0.5, 1, 2, 4], "weights": [0.3, 0.4, 0.2, 0.1]},
+        "constant": {"gpus": 4, "instances": 2, "elastic_instances": [1]},
+        "choices": {"gpus": [0.5, 1, 2, 4], "weights": [0.3, 0.4, 0.2, 0.1], "elastic_gpus": [[], [0.5], [1], [2, 8]],
+                    "elastic_instances": [[], [], [], [2]]},
     },
     "deadlines": {
         "none": {},

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 from small_worlds import Job, Lease, Plan, Upkeep, job_table, market, own
 
-from marketsim.demand.job import NEVER, Autoscale, Checkpoint, Need, Service
+from marketsim.demand.job import NEVER, Autoscale, Checkpoint, Need, Service, elastic
 from marketsim.path import Path
 from marketsim.policies import placement, queueing
 from marketsim.policies import policy as say
@@ -32,12 +32,12 @@ def counts(draw: Any, most: int = 3) -> Path:
 
 @st.composite
 def need_of(draw: Any, gang: int) -> Need:
-    """A share or a gang, with or without checkpoints, patience, data, priority."""
+    """A share or a gang, of one size or elastic, with or without checkpoints, patience, data, priority."""
     how = Checkpoint(
         draw(st.sampled_from([None, 0, 15])), draw(st.integers(0, 3)), draw(st.integers(0, 4)), 0, draw(st.booleans())
     )
     instances = draw(st.integers(1, gang))
-    return Need(
+    one = Need(
         "work",
         instances,
         draw(st.sampled_from([400, 1000, 2000])) if instances == 1 else 2000,
@@ -47,6 +47,10 @@ def need_of(draw: Any, gang: int) -> Need:
         data_gb=draw(st.sampled_from([0.0, 0.05])),
         priority=draw(st.integers(0, 2)),
     )
+    gangs = [(1, 400), (1, 1000), *((count, 2000) for count in range(1, gang + 1))]
+    others = draw(st.sets(st.sampled_from([size for size in gangs if size != (one.instances, one.milli)])))
+    sizes = [replace(one, instances=count, milli=milli) for count, milli in sorted(others)]
+    return elastic(one, sizes if draw(st.booleans()) else (), draw(st.sampled_from([0.0, 0.1, 1.0])))
 
 
 @st.composite

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from own_dice import no_other_dice_and_no_clock
 from random_scenarios import ALWAYS, EXAMPLES, MOST, Asking, data_of, kinds_in, scenario_of, written
-from test_laws import CHECKS, rows
+from test_laws import CHECKS, held_needs, of_jobs, rows
 
 from marketsim import build, families, scenario
 from marketsim.engine.run import run
@@ -75,14 +75,13 @@ def check_sums(world: World, ledger: Ledger) -> None:
 def check_busy(world: World, ledger: Ledger) -> None:
     """GPU-seconds held of instances are those of the attempts: GPUs times the seconds from start to stop."""
     measured = Measured(world, ledger)
-    tries, holdings = measured.attempts, measured.holdings
     size = len(world.jobs)
+    tries, holdings = of_jobs(measured.attempts, size), measured.holdings
     mine = (holdings.attempt >= 0) & (holdings.job < size) & (holdings.job >= 0)
     by_holding = np.bincount(holdings.job[mine], (holdings.milli * (holdings.to_s - holdings.from_s))[mine], size)
     wanted = np.zeros(size)
-    for job, start_s, stop_s in zip(tries.job, tries.start_s, tries.stop_s, strict=True):
-        if job < size:
-            wanted[job] += world.jobs.needs[world.jobs.need[job]].gang_milli * (stop_s - start_s)
+    for job, need, seconds in zip(tries.job, held_needs(world, tries), tries.stop_s - tries.start_s, strict=True):
+        wanted[job] += need.gang_milli * seconds
     assert np.allclose(by_holding, wanted, rtol=1e-9)
 
 

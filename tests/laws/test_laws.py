@@ -113,7 +113,7 @@ def check_work(made: World, ledger: Ledger) -> None:
     assert (kept <= work).all()
     assert (tries.kept >= 0).all()
     assert (tries.lost >= 0).all()
-    needs = [made.jobs.needs[index] for index in made.jobs.need[tries.job]]
+    needs = held_needs(made, tries)
     speed = [made.offers[offer].speed_for(one) for offer, one in zip(tries.offer, needs, strict=True)]
     rate = np.array([one.gang_milli for one in needs], np.int64) * np.array(speed, np.int64)
     worked_s = np.maximum(tries.stop_s - tries.ready_s, 0) - tries.overhead_s - tries.checkpoint_s
@@ -128,6 +128,17 @@ def of_jobs(tries: Any, size: int) -> Any:
     mine = tries.job < size
     columns = {name: column for name, column in vars(tries).items() if len(column) == len(mine)}
     return SimpleNamespace(**{name: column[mine] for name, column in columns.items()})
+
+
+def held_needs(made: World, tries: Any) -> list[Need]:
+    """The need of each attempt of the table's jobs at the size that it held; it is one of those allowed."""
+    found = []
+    for job, instances, milli in zip(tries.job.tolist(), tries.gang.tolist(), tries.milli.tolist(), strict=True):
+        need = made.jobs.needs[made.jobs.need[job]]
+        levered = [lever.changed(need) for lever in made.levers.values() if lever.target == need.workload]
+        sizes = [one for declared in (need, *levered) for one in declared.sizes()]
+        found.append(next(one for one in sizes if (one.instances, one.milli) == (instances, milli)))
+    return found
 
 
 def work_of(made: World, ledger: Ledger, measured: Measured) -> np.ndarray:
@@ -196,7 +207,7 @@ def _peak(from_s: np.ndarray, to_s: np.ndarray, amount: np.ndarray) -> int:
 
 
 def check_gangs(made: World, ledger: Ledger) -> None:
-    """A gang holds other instances, whole, on one group of a fabric, from one second to another."""
+    """A gang holds other instances, whole, on one group of a fabric, and `check_work` knows how many."""
     leases = Measured(made, ledger).leases
     seat, offer = (
         dict(zip(leases.instance, leases.seat, strict=True)),
@@ -206,8 +217,8 @@ def check_gangs(made: World, ledger: Ledger) -> None:
     first = {(row[1], row[2]): row[4] for row in ledger.started.rows().tolist()}
     for job, attempt, instance in ledger.gangs.rows().tolist():
         members.setdefault((job, attempt), [first[job, attempt]]).append(instance)
-    for (job, _), held in members.items():
-        assert len(set(held)) == len(held) == made.jobs.needs[made.jobs.need[job]].instances
+    for held in members.values():
+        assert len(set(held)) == len(held)
         group = {(offer[one], seat[one] // made.offers[offer[one]].shape.largest_gang) for one in held}
         assert len(group) == 1
 
@@ -490,7 +501,9 @@ def test_prices_times_k_are_the_same_schedule_at_k_times_the_cost(jobs, times, s
 @quick
 @given(jobs_of(chains=False), st.sampled_from([2, 60, 3_600]))
 def test_a_longer_second_is_the_same_story(jobs, stretch):
-    """Every time and all work stretched by a factor: the same events, stretched."""
+    """Every time and all work stretched by a factor: the same events, stretched. At the declared size, where work is
+    whole seconds.
+    """
 
     def stretched(by: int) -> World:
         def slow(one: Need) -> Need:
@@ -498,7 +511,7 @@ def test_a_longer_second_is_the_same_story(jobs, stretch):
             every_s = None if how.every_s is None else how.every_s * by
             how = replace(how, every_s=every_s, cost_s=how.cost_s * by, restart_s=how.restart_s * by)
             patience_s = one.patience_s if one.patience_s == NEVER else one.patience_s * by
-            return replace(one, checkpoint=how, patience_s=patience_s, data_gb=0.0)
+            return replace(one, checkpoint=how, patience_s=patience_s, data_gb=0.0, elastic=())
 
         table = [
             Job(j.at_s * by, j.seconds * by, slow(j.need), j.deadline_s if j.deadline_s == NEVER else j.deadline_s * by,
