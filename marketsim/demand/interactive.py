@@ -36,7 +36,7 @@ class Interactive(finite.Finite):
     @model_validator(mode="after")
     def _of_one_size(self) -> Self:
         if any(self.gang.other_sizes()):
-            raise ValueError("gang: a session lasts as long on fewer GPUs as on more, so it cannot be elastic")
+            raise ValueError("gang cannot be elastic: a session lasts as long on fewer GPUs as on more")
         return self
 
     def jobs(self, name: str, throw: Throw) -> JobTable:

@@ -7,6 +7,7 @@ the queue, the feasibility of an offer and its speed are all decided per need.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -42,7 +43,8 @@ class Checkpoint:
 class Size(NamedTuple):
     """One size at which an elastic job may run: its gang, and what a GPU does there over what one does at the declared.
 
-    efficiency_ppm: millionths; 10^6 at the declared size, as work is counted there.
+    efficiency_ppm: millionths, rounded up, so that a run of whole seconds stays one; 10^6 at the declared size, where work
+    is counted.
     """
 
     instances: int
@@ -127,7 +129,7 @@ def elastic(need: Need, others: Iterable[Need], sigma: float = 0.0) -> Need:
         raise ValueError("the sizes of an elastic job differ from one another")
     loss = [parallel_loss(one.gang_milli / MILLI, sigma) for one in gangs]
     found = [
-        Size(one.instances, one.milli, one.interconnect, max(round(loss[0] / here * PPM), 1))
+        Size(one.instances, one.milli, one.interconnect, math.ceil(loss[0] / here * PPM - 1e-6))
         for one, here in zip(gangs, loss, strict=True)
     ]
     slower = {size: round(-one.gang_milli / here, 6) for size, one, here in zip(found, gangs, loss, strict=True)}
