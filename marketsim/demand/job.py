@@ -43,8 +43,8 @@ class Checkpoint:
 class Size(NamedTuple):
     """One size at which an elastic job may run: its gang, and what a GPU does there over what one does at the declared.
 
-    efficiency_ppm: millionths, rounded up, so that a run of whole seconds stays one; 10^6 at the declared size, where work
-    is counted.
+    efficiency_ppm: millionths, 10^6 at the declared size, where work is counted; rounded up, so that what takes whole
+    seconds does.
     """
 
     instances: int

@@ -189,6 +189,27 @@ def test_when_the_queue_puts_another_first_the_smaller_size_makes_room_too():
     assert [(one.start_s, one.stop_s) for one in found[1]] == [(10, 50)]
 
 
+def test_nobody_stops_for_a_job_that_would_not_fit_where_it_holds_less_than_it_declares():
+    """4 GPUs: the short job's 2 are not to be had, and the long one holds 2 of its 4, so it is stopped at 100 only."""
+    kept = {"checkpoint": checkpointed(0).checkpoint}
+    jobs = [Job(0, 100, need(2, **kept)), Job(0, 1000, sized(4, 2, **kept)), Job(10, 200, need(4, **kept))]
+    found = story(owned(1, jobs, gpus=4), rules(burst(None), "srpt"))
+    assert [(one.start_s, one.stop_s) for one in found[2]] == [(100, 300)]
+    assert [(one.start_s, one.stop_s) for one in found[1]] == [(0, 100), (300, 1250)]
+
+
+def test_backfill_counts_on_what_a_smaller_size_gives_back_and_when():
+    """6 GPUs: 3 until 100, and a job on 2 of its 4 until 51. The first needs 5: at 100, so 80 s behind it are no harm.
+
+    Where it needs 3, it may start at 51, and 40 s behind it are none.
+    """
+    running = [Job(0, 100, need(3)), Job(1, 25, sized(4, 2))]
+    for gpus, seconds, first in ((5, 80, 100), (3, 40, 51)):
+        made = owned(1, [*running, Job(2, 30, need(gpus)), Job(3, seconds, need(1))], gpus=6)
+        found = times(made, rules(burst(None), blocking="easy"))
+        assert found[1:] == [(1, 51), (first, first + 30), (3, 3 + seconds)]
+
+
 def test_backfill_leaves_a_place_for_the_smallest_size_of_the_first():
     """4 GPUs: 2 are free at 50 and 1 more at 100. The first needs 4, or 3: from 50 on, which 80 s behind it delay."""
     running = [Job(0, 50, need(2)), Job(0, 100, need(1))]
@@ -210,6 +231,19 @@ def test_power_is_charged_for_the_gpus_that_are_held():
     seconds = 120
     assert times(made, rules(burst(None)))[0] == (0, seconds)
     assert effective(run(made, rules(burst(None))), "expense:power") == 7 * 2 * seconds
+
+
+def test_power_at_a_months_end_is_for_the_gpus_that_are_held():
+    seconds = 2_000_000  # of 730 h, 2,628,000 s, one ends on the way
+    made = owned(1, [Job(0, seconds, sized(4, 2))], gpus=2, standing=Upkeep(busy=7), horizon_s=4_000_000)
+    assert effective(run(made, rules(burst(None))), "expense:power") == 7 * 2 * 2 * seconds
+
+
+def test_seconds_of_checkpoints_are_those_of_the_size():
+    """100 s on 4 GPUs are 200 s on 2, with a checkpoint of 5 s each 60 s: 3 of them."""
+    one = sized(4, 2, checkpoint=replace(checkpointed(60).checkpoint, cost_s=5))
+    ledger = run(owned(1, [Job(0, 100, one)], gpus=2), rules(burst(None)))
+    assert ledger.stopped.rows()[:, [0, 7]].tolist() == [[215, 15]]
 
 
 def test_what_is_left_undone_is_priced_at_the_size_that_would_have_been_started():
@@ -238,6 +272,47 @@ def test_the_cheapest_feasible_place_is_the_one_that_is_in_time_at_the_size_ther
     for within_s, offer in ((110, "big"), (130, "small")):
         made = world([Job(0, 90, sized(8, 2, sigma=0.5), within_s)], offers)
         assert held(made, rules(where))[0][0][0] == offer
+
+
+@pytest.mark.parametrize("kind", ["on_demand_only", "data_aware"])
+def test_a_size_is_paid_for_the_instances_that_it_holds(kind):
+    """100 s on two instances at 2 USD an hour each, or 200 s on one at 1.5: 400 or 300 USD-seconds."""
+    one = elastic(need(4, instances=2, data_gb=1.0), [need(4, data_gb=1.0)])
+    offers = [market("pairs", gpus=4, gang=2, usd_per_hour=2.0), market("single", gpus=4, usd_per_hour=1.5)]
+    assert held(world([Job(0, 100, one)], offers), rules(KINDS[kind]()))[0] == [("single", 1, 4.0, 0, 200)]
+
+
+def test_a_zone_is_worth_the_progress_at_the_size_that_it_holds():
+    """Pressure a half, 10 USD on demand: 8 GPUs for 4 USD are worth 1 USD an hour, a fourth of that for 1.5 is a loss."""
+    offers = [market(gpus=8, usd_per_hour=10.0), spot("a", gpus=8, usd_per_hour=4.0),
+              spot("b", gpus=2, usd_per_hour=1.5, provider="other")]  # fmt: skip
+    made = world([Job(0, 36_000, sized(8, 2), 73_000)], offers, horizon_s=80_000)
+    assert held(made, rules(KINDS["spot_utility"]()))[0] == [("a", 1, 8.0, 0, 36_000)]
+
+
+def test_a_shape_is_opened_for_what_the_job_would_do_on_it():
+    """8 GPUs at 4 USD an hour, or a fourth of that work on 2: at 0.9 USD that is the better price, at 1.1 it is not."""
+    for usd, where in ((0.9, "small"), (1.1, "big")):
+        offers = [market("big", gpus=8, usd_per_hour=4.0), market("small", gpus=2, usd_per_hour=usd)]
+        assert held(world([Job(0, 90, sized(8, 2))], offers), rules(KINDS["pack_shapes"]()))[0][0][0] == where
+
+
+def test_a_shape_may_be_opened_for_several_instances_of_a_job_that_declares_one():
+    """Two of 2 USD an hour do twice what one of 2.5 does."""
+    offers = [market("single", gpus=2, usd_per_hour=2.5), market("pairs", gpus=2, gang=2, usd_per_hour=2.0)]
+    one = elastic(need(2), [need(2, instances=2)])
+    assert held(world([Job(0, 90, one)], offers), rules(KINDS["pack_shapes"]()))[0] == [("pairs", 2, 2.0, 0, 45)]
+
+
+def test_between_zones_the_rest_of_the_work_is_priced_at_the_size_held_and_the_size_to_come():
+    """On 8 GPUs for 4 USD; 2 GPUs take four times as long: they save at 0.5 USD an hour, and lose at 1.5."""
+    kept = checkpointed(0).checkpoint
+    for usd, moves in ((0.5, True), (1.5, False)):
+        there = spot("b", gpus=2, there=steps((0, 0), (100, 1)), usd_per_hour=usd, provider="other")
+        offers = [spot("a", gpus=8, usd_per_hour=4.0), there, market(gpus=8, usd_per_hour=50.0)]
+        made = world([Job(0, 7_200, sized(8, 2, checkpoint=kept), 10**6)], offers, horizon_s=10**6)
+        attempts = held(made, rules(KINDS["multi_zone_progress"]()))[0]
+        assert [one[0] for one in attempts] == (["a", "b"] if moves else ["a"])
 
 
 def test_data_go_where_the_run_is_cheapest_at_its_size():

@@ -77,17 +77,18 @@ class _PackShapes(base.PlacementBase):
         worth = 0.0
         for one in (job, *behind):
             number = self.setup.fastest(one.need_index, index)
-            speed, need = self.setup.speed_ppm[number][index], self.setup.needs[number]
+            need, speed = self.setup.needs[number], self._speed(one, index)
             if speed and need.milli <= free and need.instances == 1:
                 free -= need.milli
                 worth += self._reservation_usd(one, view) * speed / PPM
         return worth
 
+    def _speed(self, job: say.JobView, index: int) -> float:
+        """Millionths of what the declared gang does at the reference speed, at the size that the offer would run."""
+        number = self.setup.fastest(job.need_index, index)
+        return self.setup.speed_ppm[number][index] * (self.setup.needs[number].gang_milli / job.need.gang_milli)
+
     def _reservation_usd(self, job: say.JobView, view: say.View) -> float:
         """USD of what one hour at the reference speed costs alone on the cheapest instance; 0 where it has no price."""
-        setup, number = self.setup, job.need_index
-        found = []
-        for one in self._open[number]:
-            index = setup.offer_index[one]
-            found.append(view.price(one) * PPM / setup.speed_ppm[setup.fastest(number, index)][index])
-        return min(found, default=0.0)
+        offers, index = self._open[job.need_index], self.setup.offer_index
+        return min((view.price(one) * PPM / self._speed(job, index[one]) for one in offers), default=0.0)
