@@ -283,7 +283,7 @@ def test_a_size_is_paid_for_the_instances_that_it_holds(kind):
 
 
 def test_a_zone_is_worth_the_progress_at_the_size_that_it_holds():
-    """Pressure a half, 10 USD on demand: 8 GPUs for 4 USD are worth 1 USD an hour, a fourth of that for 1.5 is a loss."""
+    """Pressure a half, 10 USD on demand: 8 GPUs for 4 USD are worth 1 USD an hour, a fourth for 1.5 a loss."""
     offers = [market(gpus=8, usd_per_hour=10.0), spot("a", gpus=8, usd_per_hour=4.0),
               spot("b", gpus=2, usd_per_hour=1.5, provider="other")]  # fmt: skip
     made = world([Job(0, 36_000, sized(8, 2), 73_000)], offers, horizon_s=80_000)
