@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from marketsim.demand.job import NEVER, Autoscale, Checkpoint, JobTable, Need, Service
+from marketsim.demand.job import NEVER, Autoscale, Checkpoint, JobTable, Need, Service, elastic
 from marketsim.path import Path
 from marketsim.settings import Seconds
 from marketsim.streams import Dice
@@ -19,9 +21,10 @@ JOBS_A_DAY = 20
 
 
 def trial_world(number: int = 0, days: int = 3) -> World:
-    """Jobs with and without deadlines, shares and gangs, two tenants, data to move, a service with a daily cycle; own
-    servers that come with the start, on-demand with a quota that runs out and outages, two spot zones that come and go
-    with notice, slower and cheaper GPUs, a rental that can be signed. One world a number; all of it is made up.
+    """Jobs with and without deadlines, shares, gangs and elastic ones, two tenants, data to move, a service with a daily
+    cycle; own servers that come with the start, on-demand with a quota that runs out and outages, two spot zones that
+    come and go with notice, slower and cheaper GPUs, a rental that can be signed. One world a number; all of it is made
+    up.
     """
     dice = Dice(0, number).under("trial")
     return World(
@@ -38,8 +41,9 @@ def trial_world(number: int = 0, days: int = 3) -> World:
 def _jobs(dice: Dice, days: int) -> JobTable:
     size = days * JOBS_A_DAY
     keep = Checkpoint(every_s=HOUR_S, cost_s=60, restart_s=120)
+    train = Need("train", 1, 8_000, checkpoint=keep, data_gb=50.0, usd_per_late_day=500.0, usd_at_most=2_000.0)
     needs = (
-        Need("train", 1, 8_000, checkpoint=keep, data_gb=50.0, usd_per_late_day=500.0, usd_at_most=2_000.0),
+        elastic(train, [replace(train, milli=4_000)], sigma=0.02),
         Need("try", 1, 1_000, checkpoint=keep),
         Need("try", 1, 500, checkpoint=Checkpoint(every_s=None), priority=2),
         Need("gang", 2, 8_000, interconnect="fabric", checkpoint=keep, priority=1, usd_per_late_day=100.0),
