@@ -68,7 +68,7 @@ class Attempts:
             instance = job.instance
         if ready_s < now:
             ready_s = now
-        transfer_s = self._transfer_s[number][index]
+        transfer_s = self._transfer_s[job.need_index][index]
         if transfer_s or need.data_gb:
             ready_s = self._copies.bring(job, pool, ready_s, transfer_s)
         checkpoint = need.checkpoint

@@ -21,7 +21,7 @@ JOBS_A_DAY = 20
 
 
 def trial_world(number: int = 0, days: int = 3) -> World:
-    """Jobs with and without deadlines, shares, gangs and elastic ones, two tenants, data to move, a service with a daily
+    """Jobs with and without deadlines, shares, gangs, elastic ones, two tenants, data to move, a service with a daily
     cycle; own servers that come with the start, on-demand with a quota that runs out and outages, two spot zones that
     come and go with notice, slower and cheaper GPUs, a rental that can be signed. One world a number; all of it is made
     up.
