@@ -176,6 +176,10 @@ class Setup:
             return need
         return next((one for one in sizes if self.speed_ppm[one][offer]), need)
 
+    def held(self, job: JobView) -> int:
+        """The number of the need at whose size a job runs."""
+        return self.needs.index(job.held) if job.need.elastic else job.need_index
+
     def runs(self, need: int, offer: int) -> bool:
         """Whether an offer can run the jobs of a need, at whatever size."""
         return any(self.speed_ppm[one][offer] for one in self.sizes[need])

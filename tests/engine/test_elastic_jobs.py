@@ -34,6 +34,7 @@ from marketsim.engine.setup import make_setup
 from marketsim.metrics.measured import Measured
 from marketsim.policies import policy as say
 from marketsim.policies.placement import KINDS
+from marketsim.supply.offer import OutageLaw
 from marketsim.units import HOUR_S
 from marketsim.world import Order, RunningJob, World
 
@@ -138,6 +139,14 @@ def test_a_faster_gpu_and_the_efficiency_of_a_size_multiply():
     fast = replace(fast, shape=replace(fast.shape, gpu="FAST"), speed_ppm={("nlp", "GPU"): 2_000_000})
     made = world([Job(0, 90, sized(8, 2, sigma=0.5))], [fast])
     assert times(made, rules())[0] == (0, 60)
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_where_every_seat_is_down_no_size_fits(instances):
+    down = OutageLaw(1.0, 10.0**6, fixed_repair=True)  # after some seconds, and for good
+    one = elastic(need(2, instances=instances), [need(1)])
+    made = world([Job(100, 10, one)], [market(gpus=2, gang=2, outage=down)], horizon_s=200, drain_s=0)
+    assert held(made, rules()) == {}
 
 
 # ------------------------------------------------------------------------------------------------- restarts

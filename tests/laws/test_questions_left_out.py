@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from random_worlds import HORIZON_S, PLACEMENTS, worlds
 from small_worlds import Job, checkpointed, market, rules, spot, steps, world
 
+from marketsim.demand.job import elastic
 from marketsim.engine.run import run
 from marketsim.ledger import Ledger
 from marketsim.policies import placement
@@ -55,11 +57,20 @@ def test_reviews_that_a_rule_leaves_out_would_have_changed_nothing(kind: str, da
 
 
 @pytest.mark.parametrize("hysteresis", [True, False])
-def test_uniform_progress_leaves_out_what_it_can_and_decides_alike(hysteresis: bool) -> None:
-    """Sixty jobs with checkpoints, a spot market that comes and goes, launches that cost time."""
-    jobs = [Job(13 * n, 200 + 37 * n % 300, checkpointed(20, restart_s=7), 13 * n + 900) for n in range(60)]
+@pytest.mark.parametrize("others", [(), (2,)])
+def test_uniform_progress_leaves_out_what_it_can_and_decides_alike(hysteresis: bool, others: tuple[int, ...]) -> None:
+    """Sixty jobs with checkpoints, a spot market that comes and goes, launches that cost time; some run faster at times."""
+    one = checkpointed(20, restart_s=7)
+    one = elastic(one, [replace(one, milli=1000 * gpus) for gpus in others], sigma=0.1)
+    jobs = [Job(13 * n, 200 + 37 * n % 300, one, 13 * n + 900) for n in range(60)]
     there = steps(*((at, (at // 90 * 5) % 8) for at in range(0, 2000, 90)))
-    made = world(jobs, [spot(there=there, boot_s=9), market(boot_s=9)], horizon_s=2 * HORIZON_S, drain_s=3000)
+    gpus = max(others, default=1)
+    made = world(
+        jobs,
+        [spot(there=there, boot_s=9, gpus=gpus), market(boot_s=9, gpus=gpus)],
+        horizon_s=2 * HORIZON_S,
+        drain_s=3000,
+    )
     inner = UniformProgress(decide_every="10 s", hysteresis=hysteresis)
     sleepless = Sleepless(inner)
     seldom, always = run(made, rules(inner, blocking="skipping")), run(made, rules(sleepless, blocking="skipping"))

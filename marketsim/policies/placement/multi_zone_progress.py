@@ -57,9 +57,7 @@ class _MultiZone(SlottedRule):
         """USD that the rest of the work is cheaper there, and USD of a launch and of the data's way."""
         setup, need = self.setup, job.need
         left = job.estimated_left(view.now_s)
-        numbers = {here: job.need_index, there: job.need_index}
-        if need.elastic:
-            numbers = {here: setup.needs.index(job.held), there: view.size_at(job, there)}
+        numbers = {here: setup.held(job), there: view.size_at(job, there)}
         usd = {}
         for offer, number in numbers.items():
             index, size = setup.offer_index[offer], setup.needs[number]

@@ -3,7 +3,8 @@
 They were stated for one job in one zone, in slots of g seconds (Wu et al., Can't Be Late, NSDI 2024, and the programs
 published with it). A rule here states only its `pick`; it sees a `Slot`: T seconds of work in all, c done, t seconds
 since arrival, R to the deadline, an overhead of d at each launch. Times are those of the on-demand offer the job would
-use. With several spot offers the cheapest that can start the job stands for spot.
+use. With several spot offers the cheapest that can start the job stands for spot. The published rules know one speed: of
+an elastic job it is that at the fastest size on demand, and where it is started at a slower one it may be late.
 
 Slots are the job's own: the first begins as it comes in, the next `decide_every` later, or at once where its instance
 is taken away, as in the published mechanics a preemption is followed by a pick. What else happens in the market
@@ -131,8 +132,8 @@ class SlottedRule(base.PlacementBase):
         if pick != slot.now_on:
             return self.change(job, pick, view)
         per_s, _ = self._alone(job)
-        speed_ppm = self.setup.speed_ppm[job.need_index][self.setup.offer_index[job.offer or ""]]
-        stays_s = self._settings.stays(slot, job.need.gang_milli * speed_ppm / PPM / per_s)
+        speed_ppm = self.setup.speed_ppm[self.setup.held(job)][self.setup.offer_index[job.offer or ""]]
+        stays_s = self._settings.stays(slot, job.held.gang_milli * speed_ppm / PPM / per_s)
         return say.WakeAt(NEVER if math.isinf(stays_s) else view.now_s + math.floor(stays_s)) if stays_s else None
 
     def change(self, job: say.JobView, pick: Pick, view: say.View) -> say.Move | say.Stop | None:
