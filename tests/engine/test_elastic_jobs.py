@@ -149,6 +149,13 @@ def test_where_every_seat_is_down_no_size_fits(instances):
     assert held(made, rules()) == {}
 
 
+def test_where_no_group_has_all_its_seats_up_a_gang_starts_on_one():
+    half_down = OutageLaw(1_000.0, 1_000.0)  # 16 seats of a group are all up once in 65,536 times
+    one = elastic(need(2, instances=16), [need(2)])
+    made = world([Job(5_000, 1, one)], [market(gpus=2, gang=16, outage=half_down)], horizon_s=6_000)
+    assert held(made, rules())[0][0][:4] == ("cloud", 1, 2.0, 5_000)
+
+
 # ------------------------------------------------------------------------------------------------- restarts
 
 

@@ -59,7 +59,7 @@ def test_reviews_that_a_rule_leaves_out_would_have_changed_nothing(kind: str, da
 @pytest.mark.parametrize("hysteresis", [True, False])
 @pytest.mark.parametrize("others", [(), (2,)])
 def test_uniform_progress_leaves_out_what_it_can_and_decides_alike(hysteresis: bool, others: tuple[int, ...]) -> None:
-    """Sixty jobs with checkpoints, a spot market that comes and goes, launches that cost time; some run faster at times."""
+    """Sixty jobs with checkpoints, a spot market that comes and goes, launches that cost time; some run faster."""
     one = checkpointed(20, restart_s=7)
     one = elastic(one, [replace(one, milli=1000 * gpus) for gpus in others], sigma=0.1)
     jobs = [Job(13 * n, 200 + 37 * n % 300, one, 13 * n + 900) for n in range(60)]
