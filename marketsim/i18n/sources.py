@@ -18,6 +18,7 @@ NOTES: dict[str, str] = {
     "assumption, a support desk of a million tickets a day": "假设：每天一百万张工单的客服台",
     "assumption, around the preset's published run": "假设：围绕预设所依据的已发表训练",
     "assumption, near the sweeps of the Philly trace": "假设：接近 Philly 记录中的参数搜索",
+    "that of the preset vision-train": "取自预设 vision-train",
     "assumption; a business line sleeps at night and at weekends": "假设：企业业务在夜间和周末停歇",
     "assumption; a young company pays 10 to 30 %": "假设：年轻公司付 10% 到 30%",
     "an assumption; published 4-bit models lie at 1.0227 with a standard error of 0.0043":

@@ -3,8 +3,8 @@
 They were stated for one job in one zone, in slots of g seconds (Wu et al., Can't Be Late, NSDI 2024, and the programs
 published with it). A rule here states only its `pick`; it sees a `Slot`: T seconds of work in all, c done, t seconds
 since arrival, R to the deadline, an overhead of d at each launch. Times are those of the on-demand offer the job would
-use. With several spot offers the cheapest that can start the job stands for spot. The published rules know one speed: of
-an elastic job it is that at the fastest size on demand, and where it is started at a slower one it may be late.
+use. With several spot offers the cheapest that can start the job stands for spot. The published rules know one speed:
+of an elastic job it is that at the fastest size on demand, and where it is started at a slower one it may be late.
 
 Slots are the job's own: the first begins as it comes in, the next `decide_every` later, or at once where its instance
 is taken away, as in the published mechanics a preemption is followed by a pick. What else happens in the market
