@@ -99,9 +99,6 @@ EQUAL: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {
      "times = [path.times_s[moved], *(price.times_s[1:] for price in (prices if len(prices) > 1 else ()))]"): (
         "a path's first time is 0, and only grid points after `from_s`, which is not before 0, are kept",
         [("s[1:]", "s[ 0:]")]),
-    ("marketsim/engine/view.py", "return np.where(index > 0, before, 0.0)"): (
-        "before the first change the level and the area that `before` is made of are 0, and no index is below 0",
-        [("> 0", "> -1"), ("> 0", ">= 0"), ("> 0", "!= 0")]),
     ("marketsim/ledger.py", "return np.array(self.cells, np.int64).reshape(-1, self.width)"): (
         "numpy takes any negative length for `as many as there are`", [("-1", "- 2")]),
     ("marketsim/metrics/books.py",

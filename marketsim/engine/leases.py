@@ -29,7 +29,7 @@ class Leases:
         self._monthly_to_s = 0  # up to when storage and other burn are charged
         world = engine.world
         self._watch_cash = world.money.stop_when_insolvent and world.money.cash_micro is not None
-        engine.kernel.call_at(MONTH_S, kernel.LAST, self._month, 0)
+        engine.kernel.call_at(MONTH_S, kernel.LAST, self._month)
         for at_s, micro in world.money.rounds:
             engine.kernel.call_at(at_s, kernel.READY, self._round, micro)
 
@@ -181,7 +181,7 @@ class Leases:
             instance.sole_job if alone else -1, instance.sole_service if alone else -1,
         )  # fmt: skip
 
-    def _month(self, number: int) -> None:
+    def _month(self, _: None) -> None:
         """Long leases, storage, other burn, and the test of solvency, at each month's end."""
         engine = self._engine
         now, world = engine.kernel._now, engine.world
@@ -199,7 +199,7 @@ class Leases:
             engine.ledger.insolvent_s = now
             engine.kernel.call_at(now, kernel.LAST, engine._close)
         elif now < world.end_s:
-            engine.kernel.call_at(now + MONTH_S, kernel.LAST, self._month, number + 1)
+            engine.kernel.call_at(now + MONTH_S, kernel.LAST, self._month)
 
     def _charge_month(self, now: int) -> None:
         from_s, self._monthly_to_s = self._monthly_to_s, now

@@ -96,7 +96,7 @@ class Pool:
         self.room = max(min(self.launchable, self.quota) - self.metered, 0) if self.shut_from > 1 else 0
 
     def shut(self, instances: int) -> None:
-        """Note that no seats that are up can be found for so many instances, until the next is repaired."""
+        """Note that no seats that are up can be found for so many instances, until the next is repaired or left."""
         self.shut_from = min(self.shut_from, instances)
         self._update_room()
 
@@ -317,6 +317,7 @@ class Pool:
     def remove(self, instance: Instance) -> None:
         """Take a closed instance off its seat."""
         self.seat_changes += 1
+        self.shut_from = UNLIMITED  # the seat it leaves may be up
         seat = instance.seat
         del self.by_seat[seat]
         heappush(self._free_seats, seat)
@@ -324,9 +325,9 @@ class Pool:
             self._count_occupied(seat // self.gang, -1)
         if instance.commitment < 0:
             self.metered -= 1
-            self._update_room()
         else:
             self.committed -= 1
+        self._update_room()
 
     def block(self, seat: int) -> None:
         """Keep a seat that nobody holds from being used while it is down."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketsim.demand.job import NEVER
 from marketsim.engine import progress
 from marketsim.engine.state import JobState
 from marketsim.policies.policy import Contract, JobView
@@ -122,11 +123,14 @@ class EngineView:
         )
 
     def run_s(self, job: JobView, offer: str) -> int:
-        """Seconds from a start here now to the end, by the estimate."""
+        """Seconds from a start here now to the end, by the estimate; NEVER where the offer cannot run it."""
         engine, pool, need, number = self._engine, self._pools[offer], job.need, job.need_index
         if need.elastic:
             number = engine.sizes.at(job, pool)
             need = engine.needs[number]
+        speed = self._speed_ppm[number][pool.index]
+        if not speed:
+            return NEVER
         now = self._kernel._now
         boot_s = 0 if pool.fits_held(need.instances, need.milli) else pool.offer.boot_s
         transfer_s = engine.transfer_s[job.need_index][pool.index]
@@ -135,7 +139,6 @@ class EngineView:
         how = need.checkpoint
         overhead_s = how.restart_s if job.attempt else how.start_s
         left = job.estimated_left(now)
-        speed = self._speed_ppm[number][pool.index]
         return boot_s + transfer_s + progress.held_s(left, need.gang_milli, speed, overhead_s, how)
 
     def data_usd(self, job: JobView, offer: str) -> float | None:
@@ -201,8 +204,7 @@ class EngineView:
         def until(t_s: np.ndarray) -> np.ndarray:
             index = np.searchsorted(times, t_s, side="right")
             known = np.maximum(index - 1, 0)
-            before = np.zeros(len(t_s)) if not len(times) else area[known] + level[index] * (t_s - times[known])
-            return np.where(index > 0, before, 0.0)
+            return area[known] + level[index] * (t_s - times[known]) if len(times) else np.zeros(len(t_s))
 
         total = np.diff(until(edges)) / step_s
         for service in self._engine.serving.services:

@@ -274,7 +274,10 @@ class View(Protocol):
         ...
 
     def run_s(self, job: JobView, offer: str) -> int:
-        """Seconds from a start here now to the end, by the estimate and at `size_at`, with boot, transfer, restart."""
+        """Seconds from a start here now to the end, by the estimate and at `size_at`, with boot, transfer, restart.
+
+        2^62, which is later than anything, where the offer cannot run the job.
+        """
         ...
 
     def data_usd(self, job: JobView, offer: str) -> float | None:

@@ -182,13 +182,18 @@ class Site:
             assert whole == (one.free == MILLI)
             if whole and one.commitment < 0:
                 self.pool.close(one, OVER)
-                self.pool.remove(one)
+                self.remove(one)
+
+    def remove(self, one: Instance) -> None:
+        """The seat that it leaves may be up: whoever found none that is looks again."""
+        self.shut_from = UNLIMITED
+        self.pool.remove(one)
 
     def notice(self) -> None:
         for one in self.pool.to_take_back(1):
             self.pool.close(one, NOTICE)
             if one.free == MILLI:
-                self.pool.remove(one)
+                self.remove(one)
 
     def fail(self) -> None:
         up = [one for one in self.there() if one.commitment >= 0 and one.state == UP]
@@ -207,7 +212,7 @@ class Site:
         """A committed instance on which nobody is."""
         for one in [one for one in self.there() if one.commitment >= 0 and one.free == MILLI][:1]:
             self.pool.close(one, OVER)
-            self.pool.remove(one)
+            self.remove(one)
 
     def block(self) -> None:
         seat = self.dice.randrange(12)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from small_worlds import Decider, Job, Lease, checkpointed, market, need, own, spot, steps, world
 
-from marketsim.demand.job import Autoscale, Checkpoint, Service
+from marketsim.demand.job import NEVER, Autoscale, Checkpoint, Service
 from marketsim.engine.run import run
 from marketsim.path import Path
 from marketsim.policies import policy as say
@@ -273,3 +273,15 @@ def test_a_service_is_demand_by_the_replicas_that_it_needs_of_the_fastest(
     """Fifteen requests a second, and a job of one GPU in the first of three steps."""
     made = world([Job(0, 10)], [market()], services=(chat(15.0, gpus, per_replica),), horizon_s=100)
     assert seen(made, 30, lambda view: view.demand_gpus(0, 10)) == pytest.approx([1 + wanted, wanted, wanted])
+
+
+def test_where_an_offer_cannot_run_a_job_it_would_never_end() -> None:
+    made = world([Job(0, 5, need(gpus=8))], [market(gpus=1), market("large", gpus=8)], horizon_s=50)
+    looks = []
+
+    def decide(view: Any) -> list[say.Action]:
+        looks.extend(view.run_s(job, offer) for job in view.waiting() for offer in ("cloud", "large"))
+        return []
+
+    run(made, Decider(decide))
+    assert looks[:2] == [NEVER, 5]
