@@ -342,7 +342,8 @@ def _of_like(fault: Fault, document: plain_yaml.Document) -> Fault:
     if len(parts) != 3 or parts[0] != "supply" or parts[2] != "like":
         return fault
     got = document.data["supply"][parts[1]]["like"]
-    others = [name for name, offer in document.data["supply"].items() if name != parts[1] and "like" not in offer]
+    offers = {name: offer for name, offer in document.data["supply"].items() if isinstance(offer, Mapping)}
+    others = [name for name, offer in offers.items() if name != parts[1] and "like" not in offer]
     hint = nearest(str(got), others)
     return replace(
         fault,

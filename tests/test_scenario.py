@@ -111,6 +111,12 @@ def test_what_is_wrong_in_what_was_copied_is_told_once_where_it_is_written() -> 
     assert "supply.cloud.shape.gpus: is out of range" in line
 
 
+@pytest.mark.parametrize("broken", ["7", "0.5", "[]", "text", "true"])
+def test_like_of_nothing_is_told_beside_an_offer_that_is_none(broken: str) -> None:
+    text = LIKE.replace("like: cloud", "like: nowhere") + f"  third: {broken}\n"
+    assert any("supply.other.like: " in line for line in told(text))
+
+
 def test_like_goes_one_level_only() -> None:
     text = LIKE + "  third:\n    kind: spot\n    like: other\n    usd_per_gpu_hour: 1\n"
     assert any("supply.third.like: " in line for line in told(text))

@@ -81,15 +81,21 @@ class Federated(Lever):
     local_epochs: PositiveCount = Field(default=5, description="passes over a client's data a round (E)")
     batch: PositiveCount | Literal["inf"] = Field(default=10, description="examples a local step (B), inf for all")
     rounds: PositiveCount | None = Field(default=None, description="your own number of rounds, in place of the table's")
-    rounds_sigma: NonNegative = Field(default=ROUNDS_SIGMA, description="spread of the rounds, sd of the logarithm")
+    rounds_sigma: float = Field(
+        default=ROUNDS_SIGMA, ge=0, le=10, description="spread of the rounds, sd of the logarithm"
+    )
     most_rounds: PositiveCount = Field(default=10_000, description="given up beyond this: the training fails")
     model_mb: Positive = Field(description="megabytes of the model, sent to each client each round")
     samples_per_client: PositiveCount = Field(description="examples a client holds")
     sample_s: Positive = Field(description="device-seconds an example and epoch takes on the median client")
-    speed_sigma: NonNegative = Field(default=0.5, description="spread of client speed, sd of the log (assumption)")
+    speed_sigma: float = Field(
+        default=0.5, ge=0, le=10, description="spread of client speed, sd of the log (assumption)"
+    )
     uplink_mbit_s: Positive = Field(default=8.0, description="median uplink (1 MB/s or less: arXiv 1602.05629 s.1)")
     downlink_mbit_s: Positive = Field(default=40.0, description="median downlink (assumption: five times the uplink)")
-    bandwidth_sigma: NonNegative = Field(default=0.5, description="spread of bandwidth, sd of the log (assumption)")
+    bandwidth_sigma: float = Field(
+        default=0.5, ge=0, le=10, description="spread of bandwidth, sd of the log (assumption)"
+    )
     latency_s: NonNegative = Field(default=0.05, description="seconds before the first byte of a transfer")
     update_bits: Literal[32, 16, 8, 4, 2] = Field(
         default=32, description="bits of an update's numbers; down to 2 the reference network needed no more rounds"
@@ -190,8 +196,8 @@ class Federated(Lever):
     def drawn_rounds(self, dice: Dice) -> int:
         """Rounds this time, at least 1, at most one more than are allowed."""
         count, *_ = self.expected_rounds()
-        drawn = round(float(lognormal(dice.uniforms("rounds", 1), float(count), self.rounds_sigma)[0]))
-        return min(max(1, drawn), self.most_rounds + 1)
+        drawn = float(lognormal(dice.uniforms("rounds", 1), float(count), self.rounds_sigma)[0])
+        return max(1, round(min(drawn, self.most_rounds + 1)))
 
     def draw(self, dice: Dice) -> LeverOutcome:
         """Whether the rounds suffice, and the device time each job takes then."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from marketsim.demand.job import Need
 from marketsim.levers import Federated
@@ -142,6 +143,13 @@ def test_rounds_spread_as_stated() -> None:
     logs = np.log([lever.drawn_rounds(Dice(1, r)) for r in range(1000)])
     assert logs.mean() == pytest.approx(math.log(100), abs=4 * 0.2 / 1000**0.5)
     assert logs.std() == pytest.approx(0.2, rel=0.1)
+
+
+def test_rounds_beyond_all_bounds_are_one_more_than_are_allowed() -> None:
+    lever = federated(rounds=100, rounds_sigma=10, most_rounds=101)
+    assert {lever.drawn_rounds(Dice(1, r)) for r in range(20)} >= {1, 102}
+    with pytest.raises(ValidationError, match="less than or equal to 10"):
+        federated(rounds_sigma=1e6)
 
 
 def test_a_job_becomes_rounds_where_the_data_are() -> None:

@@ -6,6 +6,8 @@ import handmade
 import office
 import pytest
 
+from marketsim import charts
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SERIOUS = ("serious", "critical")
 PATIENCE_MS = 120_000  # a loaded machine is slow, not broken; every wait ends as soon as its condition holds
@@ -72,7 +74,7 @@ def test_the_report_asks_for_nothing_and_complains_of_nothing(sheet, report):
     assert sheet.asked == [report.as_uri()]
     assert sheet.complaints == []
     assert sheet.locator("h1").inner_text() == handmade.HORRID
-    assert sheet.locator("figure.chart svg:visible").count() == 15
+    assert sheet.locator("figure.chart svg:visible").count() == len(charts.KINDS)
 
 
 def test_the_reports_sliders_work_by_keyboard(sheet, report):
@@ -100,7 +102,7 @@ def test_the_report_can_be_read_on_a_phone_and_by_everyone(sheet, phone, report)
     assert faults_of(sheet) == []
     phone.goto(report.as_uri())
     assert fits(phone)
-    assert phone.locator(".square svg:visible").count() == 15
+    assert phone.locator(".square svg:visible").count() == len(charts.KINDS)
     assert phone.locator(".wide svg:visible").count() == 0
     assert faults_of(phone) == []
     phone.locator("#axis-0").focus()
