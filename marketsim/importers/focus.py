@@ -7,7 +7,10 @@ provider's own begin with `x_`; any other that is not in the specification is to
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
+from marketsim import strict_csv
 from marketsim.billing import recognise
 from marketsim.billing.bill import CATEGORIES, Line, Rounder
 from marketsim.billing.focus_columns import CATEGORY, GPU, GPUS, HOURS, KIND_OF_OFFER, KNOWN, MANDATORY, OFFER, STATUS
@@ -74,7 +77,7 @@ def read(path: pathlib.Path) -> Imported:
             commitment=text["CommitmentDiscountId"],
         )  # fmt: skip
         if mine[CATEGORY] in CATEGORIES:
-            lines.append(_simulated(plain, mine, text, quantities[0][row]))
+            lines.append(_simulated(table, row, plain, mine, text))
         else:
             priced = (quantities[0][row], text["PricingUnit"]), (quantities[1][row], text["ConsumedUnit"])
             line = mapped(plain, charges[row], text, priced)
@@ -108,11 +111,19 @@ def _what(text: dict[str, str]) -> str:
     return text["SkuMeter"] or text["x_SkuMeterName"] or text["ChargeDescription"] or text["SkuId"] or "no description"
 
 
-def _simulated(line: Line, mine: dict[str, str], text: dict[str, str], quantity: float) -> Line:
-    """A line that an export of this package wrote: it says itself what it is."""
+def _simulated(table: Table, row: int, line: Line, mine: dict[str, str], text: dict[str, str]) -> Line:
+    """A line that an export of this package wrote: it says itself what it is. Numbers that are none are its faults."""
+
+    def parsed(name: str, parse: Callable[[str], Any]) -> Any:
+        try:
+            return parse(mine[name]) if mine[name].strip() else 0
+        except ValueError as error:
+            table.wrong(row, name, str(error), mine[name])
+            return 0
+
     return line._replace(
         category=mine[CATEGORY], offer=mine[OFFER], kind=mine[KIND_OF_OFFER], gpu=mine[GPU],
-        gpus=int(mine[GPUS] or 0), hours=float(mine[HOURS] or 0.0), status=mine[STATUS],
+        gpus=parsed(GPUS, strict_csv.count), hours=parsed(HOURS, bill_lines.quantity), status=mine[STATUS],
         instance=text["ResourceType"], reason="" if mine[CATEGORY] != "unmapped" else "said by the export",
     )  # fmt: skip
 

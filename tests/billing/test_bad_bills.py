@@ -50,6 +50,17 @@ def _of_an_instance(name: str, value: str) -> Callable[[str], str]:
     return change
 
 
+def _exported(name: str, value: str) -> Callable[[str], str]:
+    """The bill as if this package had exported it, one of its own columns with something else in every row."""
+    own = {"x_MarketsimCategory": "on_demand", "x_GpusPerInstance": "8", "x_InstanceHours": "1.0", name: value}
+
+    def change(bill: str) -> str:
+        header, *rows = bill.splitlines()
+        return "\n".join([",".join([header, *own]), *(",".join([row, *own.values()]) for row in rows[:2])]) + "\n"
+
+    return change
+
+
 BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "two currencies": (_cell(5, "BillingCurrency", "EUR"), "BillingCurrency: a bill is in one currency.*EUR, USD"),
     "another currency": (lambda bill: bill.replace(",USD,", ",EUR,"), "only bills in USD are read.*EUR"),
@@ -103,6 +114,11 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "nothing below the header": (lambda bill: bill.split("\n")[0] + "\n", "no lines below the header"),
     "another table": (lambda _: "a,b\n1,2\n", "has the columns of no bill"),
     "an empty file": (lambda _: "", "has the columns of no bill"),
+    "GPUs that are no number in an export": (
+        _exported("x_GpusPerInstance", "True"),
+        "x_GpusPerInstance: is not a whole",
+    ),
+    "hours without end in an export": (_exported("x_InstanceHours", "inf"), "x_InstanceHours: .*not finite"),
     "a NUL byte": (lambda bill: bill[:9_000] + "\0" + bill[9_000:], "NUL byte"),
 }
 
