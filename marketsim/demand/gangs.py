@@ -29,7 +29,7 @@ class Gang(NamedTuple):
 
 
 def _to_a_thousandth(gpus: float) -> float:
-    if abs(gpus * MILLI - round(gpus * MILLI)) > 1e-6:
+    if round(gpus * MILLI) < 1 or abs(gpus * MILLI - round(gpus * MILLI)) > 1e-6:
         raise ValueError("GPUs have at most 3 decimals")
     if gpus > 1 and gpus != int(gpus):
         raise ValueError("more than one GPU must be a whole number of them")

@@ -118,7 +118,8 @@ def _gpus(text: str) -> float:
     value = strict_csv.positive(text)
     if value > 1024:
         raise ValueError("more than 1,024 GPUs on one instance")
-    if abs(value * MILLI - round(value * MILLI)) > 1e-6 or (value > 1 and value != int(value)):
+    milli = value * MILLI
+    if round(milli) < 1 or abs(milli - round(milli)) > 1e-6 or (value > 1 and value != int(value)):
         raise ValueError("GPUs are whole, or one share below 1 to a thousandth")
     return value
 

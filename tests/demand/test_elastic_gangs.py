@@ -88,6 +88,7 @@ REFUSED = [
     ({"gpus": 8, "elastic_gpus": [8]}, "elastic_gpus has the size that is declared, 8: list the others"),
     ({"gpus": 8, "elastic_gpus": [4, 2, 4]}, "elastic_gpus has 4 twice"),
     ({"gpus": 8, "elastic_gpus": [0]}, "greater than 0"),
+    ({"gpus": 1e-10}, "at most 3 decimals"),
     ({"gpus": 8, "elastic_gpus": [2.5]}, "more than one GPU must be a whole number of them"),
     ({"gpus": 8, "elastic_instances": [1]}, "elastic_instances has the size that is declared, 1: list the others"),
     ({"gpus": 8, "elastic_instances": [0]}, "greater than or equal to 1"),

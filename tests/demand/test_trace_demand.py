@@ -110,6 +110,7 @@ def test_resampled_blocks_are_blocks_of_the_record(tmp_path: pathlib.Path) -> No
         ("job,submit_s,duration_s,gpus\na,0,0,1\n", "gpu_hours"),
         ("job,submit_s,duration_s,gpus\na,0,5,0\n", "above 0"),
         ("job,submit_s,duration_s,gpus\na,0,5,1.5\n", "whole"),
+        ("job,submit_s,duration_s,gpus\na,0,5,1e-10\n", "to a thousandth"),
         ("job,submit_s,duration_s,gpus\na,0,5,1\na,1,5,1\n", "duplicate"),
         ("job,submit_s,duration_s,gpus\na,9,5,1\nb,1,5,1\n", "sorted"),
         ("job,submit_s,duration_s,gpus\na,1735689600000,5,1\nb,1,5,1\n", "horizon"),
