@@ -252,10 +252,9 @@ def main(arguments: list[str]) -> None:
 def keep(results: pathlib.Path, out: pathlib.Path) -> None:
     """Table and pictures, beside the study; the trace itself stays where it was."""
     out.mkdir(parents=True, exist_ok=True)
-    for old in out.iterdir():
-        old.unlink()
-    for file in (results / "summary.csv", *sorted((results / "figures").glob("*.png"))):
-        shutil.copy(file, out / file.name)
+    shutil.copy(results / "summary.csv", out / "summary.csv")
+    for chart in ("cost_stack", "cost_misses", "differences", "distribution"):
+        shutil.copy(results / "figures" / f"{chart}.wide.png", out / f"{chart.replace('_', '-')}.png")
 
 
 if __name__ == "__main__":
