@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marketsim import units
 from marketsim.charts import palette, ranked, timeline
@@ -81,9 +80,9 @@ def paint(sheet: Sheet, figures: Figures) -> None:
         top = base + table[offer].to_numpy(float)
         style = filled(palette.look(kinds.get(offer, "none")))
         style |= {"edgecolor": palette.PAPER, "linewidth": 0.3}
-        upper.fill_between(edges, _steps(base), _steps(top), step="post", zorder=2, **style)
+        upper.fill_between(edges, timeline.held(base), timeline.held(top), step="post", zorder=2, **style)
         base = top
-    upper.step(edges, _steps(table["wanted"]), where="post", color=palette.INK, linewidth=1.4, zorder=4)
+    upper.step(edges, timeline.held(table["wanted"]), where="post", color=palette.INK, linewidth=1.4, zorder=4)
     locale = sheet.locale
     sheet.scale(upper, "y", max(float(base.max()), float(table["wanted"].max())) * 1.08, locale.gpus, count=4)
     timeline.months(sheet, upper, edges[-1], figures.facts["start"], labelled=not waits)
@@ -96,7 +95,7 @@ def paint(sheet: Sheet, figures: Figures) -> None:
         sheet.write(sheet.figure, left, y, locale.text("chart.demand_capacity.nobody"), SMALL + 0.5)
         return
     lower = sheet.axes(left=0.42, right=0.2, top=used + whole - below, bottom=0.26)
-    lower.fill_between(edges, 0, _steps(table["queue"]), step="post", facecolor=palette.SPREAD, zorder=2)
+    lower.fill_between(edges, 0, timeline.held(table["queue"]), step="post", facecolor=palette.SPREAD, zorder=2)
     sheet.scale(lower, "y", max(float(table["queue"].max()) * 1.2, 1.2), locale.gpus, count=2)
     timeline.months(sheet, lower, edges[-1], figures.facts["start"])
     y = lower.get_position().y1 + 0.07 / sheet.height
@@ -110,11 +109,6 @@ def _entries(sheet: Sheet, offers: list[str], kinds: dict[str, str]) -> list[tup
         by_kind.setdefault(kinds.get(offer, "none"), []).append(sheet.locale.name("offer", offer))
     named = {kind: sheet.locale.names(sorted(found)) for kind, found in by_kind.items()}
     return [(kind, f"{sheet.locale.name('kind', kind)}: {names}") for kind, names in named.items()]
-
-
-def _steps(values: object) -> NDArray[np.float64]:
-    array = np.asarray(values, float)
-    return np.append(array, array[-1])
 
 
 CHART = Chart(

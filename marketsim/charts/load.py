@@ -92,13 +92,13 @@ def paint(sheet: Sheet, figures: Figures) -> None:
         values = table[name].to_numpy(float)
         if facts["one"]:
             style = _fill(place) | {"edgecolor": palette.PAPER, "linewidth": 0.3}
-            axes.fill_between(edges, _steps(base), _steps(base + values), step="post", zorder=2, **style)
+            axes.fill_between(edges, timeline.held(base), timeline.held(base + values), step="post", zorder=2, **style)
             base = base + values
         else:
-            axes.step(edges, _steps(values), where="post", color=LINES[place % 4], linewidth=2.2, zorder=3)
+            axes.step(edges, timeline.held(values), where="post", color=LINES[place % 4], linewidth=2.2, zorder=3)
             base = np.maximum(base, values)
     if beyond:
-        least, most = _steps(np.minimum(np.nan_to_num(market, nan=np.inf), total)), _steps(total)
+        least, most = timeline.held(np.minimum(np.nan_to_num(market, nan=np.inf), total)), timeline.held(total)
         axes.fill_between(edges, least, most, step="post", zorder=3, **BEYOND)
     near = np.isfinite(market).any() and float(np.nanmin(market)) <= FAR * float(base.max())
     top = max(float(base.max()), min(float(np.nanmax(market)), FAR * float(base.max())) if near else 0.0)
@@ -118,7 +118,7 @@ def _market(sheet: Sheet, axes: Axes, edges: Floats, market: Floats, near: bool,
     """
     locale, known = sheet.locale, market[np.isfinite(market)]
     if near:
-        axes.step(edges, _steps(market), where="post", color=palette.INK, linewidth=2.6, zorder=5)
+        axes.step(edges, timeline.held(market), where="post", color=palette.INK, linewidth=2.6, zorder=5)
         level = float(known[-1] if right else known[0])
         words = locale.text("chart.load.line", market=level)
         at, side = (float(edges[-1]), "right") if right else (float(edges[-1]) * 0.006, "left")
@@ -139,10 +139,6 @@ def _named(name: str, facts: Mapping[str, object]) -> str:
     counted = facts["counted"]
     gpu = counted.get(name) if isinstance(counted, Mapping) and not facts["one"] else None
     return f"{name} ({gpu})" if gpu else name
-
-
-def _steps(values: Floats) -> Floats:
-    return np.append(values, values[-1])
 
 
 CHART = Chart(

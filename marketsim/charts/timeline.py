@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketsim import units
 from marketsim.charts.sheet import Sheet
@@ -13,6 +14,12 @@ from marketsim.charts.sheet import Sheet
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+
+def held(values: object) -> NDArray[np.float64]:
+    """The values of steps with the last once more, so that it holds up to the end of its step; shape (steps + 1,)."""
+    array = np.asarray(values, float)
+    return np.append(array, array[-1])
 
 
 def coarser(steps: pd.DataFrame, most: int) -> pd.DataFrame:

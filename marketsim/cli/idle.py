@@ -11,6 +11,12 @@ def given(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
+def refuse_workers(cluster: str | None) -> None:
+    """Refuse a number of workers beside the address of a cluster, which has its own."""
+    if cluster not in (None, "local"):
+        refuse("on a cluster that has its own", "workers")
+
+
 def refuse(when: str, *names: str) -> None:
     """A usage error that names those of the parameters that were written; `when` says why they have no effect.
 

@@ -89,8 +89,7 @@ def command(
     from marketsim.experiment.study import chosen, run_study
     from marketsim.policy_file import FilePolicy
 
-    if cluster not in (None, "local"):
-        idle.refuse("on a cluster that has its own", "workers")
+    idle.refuse_workers(cluster)
     if begin == "fresh":
         idle.refuse("with --fresh, which takes no rows", "force")
     if as_json and plain:

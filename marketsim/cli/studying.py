@@ -48,6 +48,7 @@ def asked(given: options.Given, until: str | None = None) -> Iterator[Asked]:
     from marketsim.experiment.study import Plan, chosen, replayed
     from marketsim.experiment.task import ScenarioTask
 
+    idle.refuse_workers(given.cluster)
     seed, replications, policies = given.seed, given.replications or FEW, list(given.policies) or None
     found, _ = checked(given.scenario, given.edits, given.quiet, seed)
     names, _ = chosen(found, policies)
@@ -57,8 +58,6 @@ def asked(given: options.Given, until: str | None = None) -> Iterator[Asked]:
         raise InputError(Fault(what, key="--until", got=plan.to, hint=nearest(plan.to, names)))
     for warning in replayed(ScenarioTask(found, found.seed if seed is None else seed), replications):
         console.note(f"warning: {warning}", given.quiet)
-    if given.cluster not in (None, "local"):
-        idle.refuse("on a cluster that has its own", "workers")
     runner = runners.make(given.workers, given.cluster)
     try:
         with running.progress(given.quiet) as bar:

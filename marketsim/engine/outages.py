@@ -107,6 +107,15 @@ class Outages:
                     self._seat_up[pool.index] = pool.seat_changes, self._lives[pool.index, seat].fails_s
         return pool.room
 
+    def fits(self, pool: Pool, instances: int, milli: int) -> bool:
+        """Whether a share or a gang can be started now, on instances here or on seats that are up."""
+        if pool.offer.outage is not None:
+            if instances > 1:
+                return self.gang_fits(pool, instances)
+            if pool.room:
+                self.room(pool)
+        return pool.fits(instances, milli)
+
     def gang_fits(self, pool: Pool, instances: int) -> bool:
         """Whether a gang can be started now on seats that are all up."""
         if instances >= pool.shut_from:

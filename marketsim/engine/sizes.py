@@ -36,18 +36,10 @@ class Sizes:
 
     def now(self, job: JobView, pool: Pool) -> int | None:
         """The number of the need at whose size a start in a pool would hold the job now; None where none fits."""
-        outages = self._engine.outages
-        if pool.offer.outage is not None and pool.room:
-            outages.room(pool)
+        fits = self._engine.outages.fits
         for number in self._sizes[job.need_index]:
-            if not self._speed_ppm[number][pool.index]:
-                continue
             need = self._needs[number]
-            if need.instances > 1 and pool.offer.outage is not None:
-                fits = outages.gang_fits(pool, need.instances)
-            else:
-                fits = pool.fits(need.instances, need.milli)
-            if fits:
+            if self._speed_ppm[number][pool.index] and fits(pool, need.instances, need.milli):
                 return number
         return None
 

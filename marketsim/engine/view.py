@@ -57,12 +57,7 @@ class EngineView:
             return self._engine.sizes.now(job, pool) is not None
         if not self._speed_ppm[job.need_index][pool.index]:
             return False
-        if pool.offer.outage is not None:
-            if need.instances > 1:
-                return self._outages.gang_fits(pool, need.instances)
-            if pool.room:
-                self._outages.room(pool)
-        return pool.fits(need.instances, need.milli)
+        return self._outages.fits(pool, need.instances, need.milli)
 
     def can_start_committed(self, job: JobView, offer: str) -> bool:
         """The same without a new metered lease."""

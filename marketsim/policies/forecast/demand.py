@@ -82,8 +82,7 @@ class _Part:
     def until(self, steps: int) -> Floats:
         """The first so many steps; those not known yet are worked out."""
         if steps > self.known:
-            if steps > len(self.instances):
-                self.instances = np.concatenate((self.instances, np.zeros(max(steps, 2 * len(self.instances)))))
+            self.instances = _widened(self.instances, steps)
             self.instances[self.known : steps] = self.between(self.known, steps)
             self.known = steps
         return self.instances[:steps]
@@ -125,19 +124,16 @@ class _Jobs(_Part):
 
     def _ramps(self, from_s: Floats, sign: int) -> None:
         edge = np.maximum((from_s - self.first_s) // self.step_s + 1, 0).astype(np.int64)
-        short = int(edge.max()) + 1 - len(self._count)
-        if short > 0:
-            more = np.zeros(max(short, len(self._count)))
-            self._count, self._seconds = np.concatenate((self._count, more)), np.concatenate((self._seconds, more))
+        self._widen(int(edge.max()) + 1)
         np.add.at(self._count, edge, sign)
         np.add.at(self._seconds, edge, sign * from_s)
 
+    def _widen(self, edges: int) -> None:
+        self._count, self._seconds = _widened(self._count, edges), _widened(self._seconds, edges)
+
     def between(self, first: int, last: int) -> Floats:
         """Means of the steps from one number up to another."""
-        short = last + 1 - len(self._count)
-        if short > 0:
-            more = np.zeros(short)
-            self._count, self._seconds = np.concatenate((self._count, more)), np.concatenate((self._seconds, more))
+        self._widen(last + 1)
         if not first:
             self._before = float(self._count[0]), float(self._seconds[0])
         count, seconds = (
@@ -160,6 +156,12 @@ class _Traffic(_Part):
     def between(self, first: int, last: int) -> Floats:
         """Means of the steps from one number up to another."""
         return np.diff(self._need.until_many(self.edges(first, last))) / self.step_s * self._instances_per_rate
+
+
+def _widened(column: Floats, size: int) -> Floats:
+    """The column with zeros behind it, where it is shorter than so much; at least twice as long then."""
+    short = size - len(column)
+    return column if short <= 0 else np.concatenate((column, np.zeros(max(short, len(column)))))
 
 
 def _parts(setup: Setup, offer: OfferFacts, first_s: int, step_s: int) -> dict[tuple[str, int], _Part]:

@@ -84,7 +84,4 @@ class _DataAware(base.PlacementBase):
         if offer not in self._metered or (view.committed(offer) > 0 and view.can_start_committed(job, offer)):
             return 0.0
         need = self.setup.needs[view.size_at(job, offer)] if job.need.elastic else job.need
-        paid = float(need.instances)
-        if need.instances == 1 and view.can_start_committed(job, offer):
-            paid = need.milli / self.setup.offers[self.setup.offer_index[offer]].shape.milli
-        return view.price(offer) * paid * view.run_s(job, offer) / HOUR_S
+        return view.price(offer) * self._choices.paid(job, need, offer, view) * view.run_s(job, offer) / HOUR_S

@@ -36,7 +36,7 @@ class _MultiZone(SlottedRule):
         super().__init__(settings, setup)
         self._margin = settings.move_margin
 
-    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | say.WakeAt | None:
+    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
         """Move between zones only where the job stays on spot anyway and is past its overhead."""
         if view.now_s < self._clock.next_s(job):
             return None

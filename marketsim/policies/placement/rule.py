@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from marketsim.demand.job import Need
 from marketsim.policies import base
 from marketsim.policies import policy as say
 from marketsim.settings import Kind
@@ -88,19 +89,24 @@ class Choices:
     def work_usd(self, job: say.JobView, offer: str, view: say.View) -> float:
         """USD that a start there now costs for each unit of the job's work: what cheapest means.
 
-        A lease that must be launched is paid whole; of one that stands there already, the job's share counts. Of an
-        elastic job, at the size that it would be started at.
+        Of an elastic job, at the size that it would be started at.
         """
         setup, need, number = self._setup, job.need, job.need_index
         index = setup.offer_index[offer]
         if need.elastic:
             number = view.size_at(job, offer)
             need = setup.needs[number]
-        paid = float(need.instances)
-        if need.instances == 1 and view.can_start_committed(job, offer):
-            paid = need.milli / setup.offers[index].shape.milli
-        usd = view.price(offer) * paid / setup.speed_ppm[number][index]
+        usd = view.price(offer) * self.paid(job, need, offer, view) / setup.speed_ppm[number][index]
         return usd * job.need.gang_milli / need.gang_milli if need is not job.need else usd
+
+    def paid(self, job: say.JobView, need: Need, offer: str, view: say.View) -> float:
+        """Instances that a start at a size (the job's need, or another of an elastic one) would pay for.
+
+        A lease that must be launched is paid whole; of one that stands there already, the job's share counts.
+        """
+        if need.instances == 1 and view.can_start_committed(job, offer):
+            return need.milli / self._setup.offers[self._setup.offer_index[offer]].shape.milli
+        return float(need.instances)
 
     def cheapest(self, job: say.JobView, offers: list[str], view: say.View) -> str | None:
         """The offer where the job can start now at least cost a unit of work, the first of equals; None for none."""

@@ -98,7 +98,7 @@ class _SpotGreedy(base.PlacementBase):
             spot = [offer for offer in spot if self._choices.work_usd(job, offer, view) <= cap]
         return spot
 
-    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | say.WakeAt | None:
+    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
         if self._kind.get(job.offer or "") != "on_demand" or self._always_on_demand(job):
             return None
         offer = self._choices.cheapest(job, self._affordable(job, view), view)

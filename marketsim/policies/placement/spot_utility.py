@@ -116,7 +116,7 @@ class _SpotUtility(base.PlacementBase):
             return say.Start(job.id, zone, self._said(at, "the zone of the largest utility", utility))
         return self._clock.asleep(job, self._said(at, "no zone is worth its cost now", utility))
 
-    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | say.WakeAt | None:
+    def review(self, job: say.JobView, view: say.View) -> say.Move | say.Stop | None:
         self._clock.begin(job, view.now_s)
         self._probe(view)
         here = job.offer or ""
